@@ -8,7 +8,6 @@ from typing import Annotated
 
 import tyro
 from rich.console import Console
-from rich.table import Table
 
 from daneel import cli, config
 from daneel.errors import unknown_name
