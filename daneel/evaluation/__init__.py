@@ -1,0 +1,25 @@
+"""Statistics, evaluation, evidence, curves, reports and benches."""
+
+from daneel.evaluation.evaluate import Evaluation, describe, evaluate
+from daneel.evaluation.evidence import Evidence
+from daneel.evaluation.statistics import (
+    Interval,
+    bootstrap_interval,
+    iqm,
+    nested_bootstrap,
+    stratified_bootstrap,
+    wilson_interval,
+)
+
+__all__ = [
+    "Evaluation",
+    "Evidence",
+    "Interval",
+    "bootstrap_interval",
+    "describe",
+    "evaluate",
+    "iqm",
+    "nested_bootstrap",
+    "stratified_bootstrap",
+    "wilson_interval",
+]
