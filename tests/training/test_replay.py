@@ -41,8 +41,8 @@ class Oracle:
         self.next_row = [0] * num_envs
 
     def add(self, i: int, obs, action, reward, terminated, done, next_obs) -> None:
+        """Append one transition of stream `i`."""
         if not self.streams[i]:
-            """Append one transition of stream `i`."""
             self.streams[i].append(Episode(self.next_row[i], [obs]))
         episode = self.streams[i][-1]
         if not episode.obs:
@@ -67,6 +67,7 @@ class Oracle:
 
 
 def window(episode: Episode, t: int, horizon: int) -> dict[str, np.ndarray]:
+    """What `sample` should return for a start at step `t`."""
     length = min(horizon, len(episode.steps) - t)
     pad = horizon - length
     obs = episode.obs[t : t + length + 1] + [episode.obs[t + length]] * pad
@@ -81,7 +82,6 @@ def window(episode: Episode, t: int, horizon: int) -> dict[str, np.ndarray]:
 
 
 def fill(replay: Replay, oracle: Oracle, num_envs: int, ends: list[list[int]]) -> None:
-   """What `sample` should return for a start at step `t`."""
     """Feed both; ends[t][i]: 0 goes on, 1 terminated, 2 truncated. Observations are unique ids."""
     ids = iter(range(1, 10**6))
 
@@ -104,6 +104,7 @@ def fill(replay: Replay, oracle: Oracle, num_envs: int, ends: list[list[int]]) -
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[int, int, int, list[list[int]]]:
+    """Streams, rows, horizon and how each step of each stream ends."""
     num_envs = draw(st.integers(1, 3))
     rows = draw(st.integers(4, 14))
     horizon = draw(st.integers(1, rows - 1))
@@ -115,7 +116,7 @@ def histories(draw: st.DrawFn) -> tuple[int, int, int, list[list[int]]]:
 @settings(max_examples=150, deadline=None)
 @given(histories())
 def test_windows_match_the_naive_oracle(history: tuple[int, int, int, list[list[int]]]) -> None:
-    """Streams, rows, horizon and how each step of each stream ends."""
+    """Every window, over odd sizes, ends and wrap-arounds; and every valid start is drawn."""
     num_envs, rows, horizon, ends = history
     replay = Replay(STATE, BOX, rows * num_envs, num_envs, np.random.default_rng(1))
     oracle = Oracle(num_envs, rows)
@@ -125,7 +126,6 @@ def test_windows_match_the_naive_oracle(history: tuple[int, int, int, list[list[
     batch = replay.sample(64 * len(expected), horizon)
     seen = set()
     for b in range(batch.mask.shape[0]):
-        """Every window, over odd sizes, ends and wrap-arounds; and every valid start is drawn."""
         state = batch.obs["state"][b].numpy()
         key = (int(state[0, 0]), float(state[0, 1]))
         seen.add(key)
@@ -137,6 +137,7 @@ def test_windows_match_the_naive_oracle(history: tuple[int, int, int, list[list[
 
 
 def test_starts_are_uniform_over_valid_transitions() -> None:
+    """A chi-square over streams with short and long episodes."""
     replay = Replay(STATE, BOX, 60, 2, np.random.default_rng(3))
     oracle = Oracle(2, 30)
     rng = np.random.default_rng(5)
@@ -151,13 +152,12 @@ def test_starts_are_uniform_over_valid_transitions() -> None:
 
 
 def test_terminal_and_truncated_ends_by_hand() -> None:
-    """A chi-square over streams with short and long episodes."""
+    """Termination is 1, truncation 0; both end a window after the true last observation."""
     replay = Replay(STATE, BOX, 20, 1, np.random.default_rng(0))
     oracle = Oracle(1, 20)
     fill(replay, oracle, 1, [[0], [1], [0], [2]])
     batch = replay.sample(200, 2)
     for obs, terminated, mask in zip(batch.obs["state"], batch.terminated, batch.mask, strict=True):
-        """Termination is 1 and truncation 0; both end the window after the true last observation."""
         first = int(obs[0, 1])
         want = {1: ([0, 1], [1, 1]), 2: ([1, 0], [1, 0]), 4: ([0, 0], [1, 1]), 5: ([0, 0], [1, 0])}
         assert (terminated.tolist(), mask.tolist()) == want[first]
@@ -165,6 +165,7 @@ def test_terminal_and_truncated_ends_by_hand() -> None:
 
 
 def test_discrete_actions_images_and_dtypes() -> None:
+    """Images stay uint8, float64 becomes float32, discrete actions are int64 [B, H]."""
     space = gym.spaces.Dict(
         {
             "image": gym.spaces.Box(0, 255, (4, 4, 3), np.uint8),
@@ -183,12 +184,11 @@ def test_discrete_actions_images_and_dtypes() -> None:
 
 
 def distance_reward(achieved: np.ndarray, goal: np.ndarray) -> np.ndarray:
-    """Images stay uint8, float64 becomes float32, discrete actions are int64 [B, H]."""
+    """A goal reward that tests can compute by hand."""
     return -np.abs(achieved - goal)[:, 0]
 
 
 def goal_replay(ratio: float, lengths: list[int], rows: int = 200) -> Replay:
-   """A goal reward that tests can compute by hand."""
     """Episodes whose achieved goal is 100 * episode + t; desired goal -1; last one stays open."""
     replay = Replay(
         GOAL, BOX, rows, 1, np.random.default_rng(0), relabel=distance_reward, relabel_ratio=ratio
@@ -214,6 +214,7 @@ def goal_replay(ratio: float, lengths: list[int], rows: int = 200) -> Replay:
 
 @pytest.mark.parametrize("rows", [200, 17])
 def test_hindsight_goal_is_one_future_of_the_same_episode(rows: int) -> None:
+    """All futures, only futures, one per window; rewards follow the new goal."""
     lengths = [4, 6, 3, 5]
     batch = goal_replay(1.0, lengths, rows).sample(2000, 3)
     achieved, goal = batch.obs["achieved"].numpy()[..., 0], batch.obs["goal"].numpy()[..., 0]
@@ -232,7 +233,7 @@ def test_hindsight_goal_is_one_future_of_the_same_episode(rows: int) -> None:
 
 
 def test_hindsight_ratio_and_untouched_windows() -> None:
-    """All futures, only futures, one per window; rewards follow the new goal."""
+    """A fifth of the windows keeps the goal, reward and termination that were lived."""
     batch = goal_replay(0.8, [10] * 5).sample(5000, 2)
     real = batch.obs["goal"][:, 0, 0] == -1
     assert abs(real.float().mean().item() - 0.2) < 0.03
@@ -241,9 +242,9 @@ def test_hindsight_ratio_and_untouched_windows() -> None:
 
 
 def test_state_dict_continues_exactly() -> None:
-    """A fifth of the windows keeps the goal, reward and termination that were lived."""
+    """Before, at and after the wrap-around: add and sample go on as if never stopped."""
+
     def feed(replay: Replay, start: int, stop: int) -> None:
-        """Before, at and after the wrap-around: add and sample go on as if never stopped."""
         for t in range(start, stop):
             obs = {k: np.full((1, 1), t, np.float32) for k in GOAL.spaces}
             after = {k: v + 1 for k, v in obs.items()}
@@ -268,15 +269,15 @@ def test_state_dict_continues_exactly() -> None:
 
 
 def test_memory_estimate_is_what_is_allocated() -> None:
+    """The estimate before the run is the ring's own size."""
     replay = Replay(GOAL, BOX, 1001, 2, np.random.default_rng(0), relabel=distance_reward)
     assert memory_bytes(GOAL, BOX, 1001, 2, hindsight=True) == replay.nbytes
 
 
 def test_errors_say_what_to_type() -> None:
-    """The estimate before the run is the ring's own size."""
+    """Capacity, ratio, spaces and an empty replay."""
     rng = np.random.default_rng(0)
     with pytest.raises(ConfigError, match=r"replay_capacity is 5 for 2.*--replay_capacity 8"):
-        """Capacity, ratio, spaces and an empty replay."""
         Replay(STATE, BOX, 5, 2, rng)
     with pytest.raises(ConfigError, match=r"relabel_ratio is 1.5"):
         Replay(GOAL, BOX, 50, 1, rng, distance_reward, 1.5)
@@ -291,10 +292,10 @@ def test_errors_say_what_to_type() -> None:
 
 
 def test_load_refuses_another_replay() -> None:
+    """Another capacity or another observation is not silently reshaped."""
     rng = np.random.default_rng(0)
     state = Replay(STATE, BOX, 50, 1, rng).state_dict()
     with pytest.raises(CheckpointError, match="50 rows"):
-        """Another capacity or another observation is not silently reshaped."""
         Replay(STATE, BOX, 60, 1, rng).load_state_dict(state)
     with pytest.raises(CheckpointError, match="replay_capacity, num_envs"):
         Replay(STATE, BOX, 100, 2, rng).load_state_dict(state | {"data": {}})
