@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
@@ -91,7 +92,7 @@ def _is_required(field: dataclasses.Field[Any]) -> bool:
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
     """Return `value` as the annotated type `hint`, or raise a `ConfigError` naming `where`."""
-    origin = typing.get_origin(hint) or hint
+    origin: Any = typing.get_origin(hint) or hint
     if hint is Any or isinstance(hint, TypeVar):
         return value
     if origin is typing.Annotated:
@@ -206,8 +207,10 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        merged[key] = merge(below, value) if both else value
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            merged[key] = merge(below, value)
+        else:
+            merged[key] = value
     return merged
 
 
@@ -298,5 +301,5 @@ def load_preset(name: str) -> dict[str, Any]:
     return parse_yaml(text, origin=f"The preset {name!r}")
 
 
-def _preset_folder() -> resources.abc.Traversable:
+def _preset_folder() -> Traversable:
     return resources.files("daneel") / "configs"
