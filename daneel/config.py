@@ -97,7 +97,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return value
     if origin is typing.Annotated:
         return _convert(typing.get_args(hint)[0], value, where)
-    if dataclasses.is_dataclass(origin):
+    if isinstance(origin, type) and dataclasses.is_dataclass(origin):
         return value if isinstance(value, origin) else _build_dataclass(hint, value, where)
     if origin in (Union, types.UnionType):
         return _convert_union(hint, value, where)
