@@ -1,0 +1,50 @@
+"""What it takes to make an environment: one frozen dataclass."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from daneel.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class EnvConfig:
+    """An environment and how an agent meets it.
+
+    A decision is one action of the agent; the environment runs `action_repeat` steps for it.
+    """
+
+    id: str = "InvertedPendulum-v5"
+    """Gymnasium id, `dm_control/<domain>-<task>-v0` or `Meta-World/<task>-v3`."""
+
+    num_envs: int = 1
+    """Environments that step together."""
+
+    action_repeat: int = 1
+    """Environment steps per decision; their rewards are summed, an end of episode stops them."""
+
+    max_episode_steps: int | None = None
+    """Time limit in decisions; None keeps the environment's own."""
+
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    """Further arguments of the environment's constructor."""
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            ConfigError: A field is outside its range.
+        """
+        if not isinstance(self.id, str) or not self.id:
+            raise ConfigError(f"env.id is {self.id!r}. Expected text. Type `daneel list envs`.")
+        for name in ("num_envs", "action_repeat", "max_episode_steps"):
+            self._check_count(name)
+
+    def _check_count(self, name: str) -> None:
+        value = getattr(self, name)
+        if value is None and name == "max_episode_steps":
+            return
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ConfigError(
+                f"env.{name} is {value!r}. Expected a whole number of at least 1. "
+                f"Pass for example `--env.{name} 1`."
+            )

@@ -1,0 +1,80 @@
+"""The layers between a native environment and an agent, innermost first.
+
+`ActionRepeat` turns environment steps into decisions, `Modalities` turns native observations into
+dictionaries. `daneel.envs.frames` adds rendering.
+"""
+
+from typing import Any
+
+import gymnasium as gym
+
+from daneel.envs.spaces import (
+    Observation,
+    ObservationMap,
+    action_space_for_agents,
+    native_action,
+)
+
+
+class ActionRepeat(gym.Wrapper):
+    """Runs `repeat` environment steps for one decision and sums their rewards.
+
+    An end of episode stops the repetition, so the observation of a decision that ends an episode
+    is the true terminal one. `info` is that of the last step, with two changes: "frames" is the
+    number of environment steps taken, and `success_key` is true if it was true in any of them.
+    """
+
+    def __init__(self, env: gym.Env, repeat: int, success_key: str | None = None) -> None:
+        """Wrap `env`; `success_key` names the native entry of `info` that signals success."""
+        super().__init__(env)
+        self.repeat = repeat
+        self._success_key = success_key
+        if "render_fps" in env.metadata:  # frames per second of simulated time, one per decision
+            self.metadata = {**env.metadata, "render_fps": env.metadata["render_fps"] / repeat}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Take one decision."""
+        total, key, success = 0.0, self._success_key, False
+        for frames in range(1, self.repeat + 1):
+            observation, reward, terminated, truncated, info = self.env.step(action)
+            total += float(reward)
+            success = success or (key is not None and bool(info.get(key, False)))
+            if terminated or truncated:
+                break
+        info = {**info, "frames": frames}
+        if key is not None:
+            info[key] = success
+        return observation, total, bool(terminated), bool(truncated), info
+
+
+class Modalities(gym.Wrapper):
+    """Dict observations by modality, actions as agents give them, `info["success"]`.
+
+    Raises:
+        SpaceError: Agents cannot use the environment's spaces.
+    """
+
+    def __init__(self, env: gym.Env, env_id: str, success_key: str | None = None) -> None:
+        """Wrap `env`, whose native `info` signals success under `success_key`, if it does."""
+        super().__init__(env)
+        self._native_actions = env.action_space
+        self._success_key = success_key
+        self._map = ObservationMap(env.observation_space, env_id)
+        self.observation_space = self._map.space
+        self.action_space = action_space_for_agents(env.action_space, env_id)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begin an episode."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        return self._map(observation), info
+
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Take one decision with an action from `action_space`."""
+        observation, reward, terminated, truncated, info = self.env.step(
+            native_action(self._native_actions, action)
+        )
+        if self._success_key is not None:
+            info["success"] = bool(info[self._success_key])
+        return self._map(observation), float(reward), terminated, truncated, info
