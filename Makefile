@@ -6,6 +6,9 @@ APT_PACKAGES := libegl1 libgl1-mesa-dri libosmesa6
 ARGS ?=
 WORKERS ?= auto
 
+# The steps share one environment.
+.NOTPARALLEL:
+
 .PHONY: help quickstart test lint types contract docs check clean
 
 help: ## Show this list
@@ -50,12 +53,12 @@ clean: ## Remove the environment and everything that was built
 	@touch .venv/.core $@
 
 # No Python wheel brings an off-screen renderer. Without one everything but videos works.
-.venv/.rendering: | .venv/bin/python
+.venv/.rendering: | .venv/.core
 	@if $(BIN)/python -c 'import sys; from daneel.envs.rendering import gl_backend; sys.exit(gl_backend() is None)'; then \
 		touch $@; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing the libraries for rendering: $(APT_PACKAGES)"; \
-		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		{ apt-get update -qq -o Acquire::Retries=1 -o Acquire::http::Timeout=30 && DEBIAN_FRONTEND=noninteractive \
 			apt-get install -y -qq --no-install-recommends $(APT_PACKAGES) >/dev/null && touch $@; } \
 		|| echo "That failed; videos are skipped until it works: apt-get install -y $(APT_PACKAGES)"; \
 	else \

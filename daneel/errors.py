@@ -52,13 +52,22 @@ class SpaceError(DaneelError, TypeError):
     """An environment has an observation or action space that an agent cannot use."""
 
 
+LIKENESS = 0.4
+"""Names less alike than this (0 nothing in common, 1 equal) are not worth suggesting."""
+
+SHOWN = 12
+"""How many names a message lists when none is near."""
+
+
 def nearest(name: str, choices: Iterable[str], n: int = 3) -> list[str]:
     """Return up to `n` of `choices` that look most like `name`, best first, ignoring case."""
-    by_folded: dict[str, str] = {}
+    matcher = difflib.SequenceMatcher(b=name.casefold())
+    likeness: dict[str, float] = {}
     for choice in choices:
-        by_folded.setdefault(choice.casefold(), choice)
-    matches = difflib.get_close_matches(name.casefold(), by_folded, n=n, cutoff=0.4)
-    return [by_folded[match] for match in matches]
+        matcher.set_seq1(choice.casefold())
+        likeness[choice] = matcher.ratio()
+    near = [choice for choice in likeness if likeness[choice] >= LIKENESS]
+    return sorted(near, key=lambda choice: -likeness[choice])[:n]
 
 
 def unknown_name(kind: str, name: str, choices: Iterable[str], hint: str = "") -> UnknownNameError:
@@ -75,8 +84,8 @@ def unknown_name(kind: str, name: str, choices: Iterable[str], hint: str = "") -
     if close:
         expected = f"Nearest: {', '.join(close)}."
     elif known:
-        shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
-        expected = f"Known: {shown}."
+        rest = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+        expected = f"Known: {', '.join(known[:SHOWN])}{rest}."
     else:
         expected = f"No {kind} is registered."
     return UnknownNameError(" ".join(filter(None, (f"Unknown {kind} {name!r}.", expected, hint))))
