@@ -1,0 +1,361 @@
+"""Stable-Baselines3 and sb3-contrib algorithms as agents: the peers Daneel is measured against.
+
+Nothing is re-implemented. An agent here holds the library's own algorithm object, built with the
+library's defaults unless the configuration says otherwise, and `daneel.training.baseline_loop`
+calls its own `learn`. This file says which algorithm a name stands for, checks its settings, and
+turns Daneel's dict observations into the native ones:
+
+- only `state`: a flat Box, `MlpPolicy`;
+- only `image`: a Box of pixels, `CnnPolicy`;
+- `state`, `achieved`, `goal`: the Dict of a goal environment, `MultiInputPolicy`, and hindsight
+  experience replay (Andrychowicz et al. 2017, arXiv 1707.01495) for the off-policy algorithms;
+- anything else: the Dict as it is, `MultiInputPolicy`.
+
+Sources: Raffin et al. 2021, "Stable-Baselines3: Reliable Reinforcement Learning Implementations",
+JMLR 22(268); each algorithm's paper stands at its class.
+"""
+
+from __future__ import annotations
+
+import copy
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.noise import NormalActionNoise
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.her import HerReplayBuffer
+from torch import nn
+
+from daneel.agents import baseline_state
+from daneel.agents.baseline_actor import plain_actor
+from daneel.agents.baseline_config import (
+    ALGORITHMS,
+    CONTINUOUS_ONLY,
+    DISCRETE_ONLY,
+    NAMED_FIELDS,
+    SB3Config,
+)
+from daneel.agents.protocol import AgentState
+from daneel.errors import ConfigError, SpaceError
+from daneel.world_models import Batch
+
+GOAL_KEYS = {"state": "observation", "achieved": "achieved_goal", "goal": "desired_goal"}
+"""Daneel's keys of a goal environment, and Gymnasium-Robotics' own names for them."""
+
+
+def native_space(observation_space: spaces.Dict) -> tuple[spaces.Space[Any], str]:
+    """The observation space that the algorithm sees, and the name of the policy that reads it.
+
+    Raises:
+        SpaceError: A modality is of a kind that Stable-Baselines3 cannot read.
+    """
+    for key, space in observation_space.spaces.items():
+        if not isinstance(space, spaces.Box | spaces.Discrete | spaces.MultiBinary):
+            raise SpaceError(
+                f"The observation {key!r} is {space}. Stable-Baselines3 reads arrays and class "
+                "labels only. Type `daneel train ENV` without --agent to use Daneel's own agent."
+            )
+    keys = set(observation_space.spaces)
+    if keys in ({"state"}, {"image"}):
+        (key,) = keys
+        return observation_space[key], "MlpPolicy" if key == "state" else "CnnPolicy"
+    names = GOAL_KEYS if is_goal(observation_space) else {}
+    native = {names.get(key, key): space for key, space in observation_space.spaces.items()}
+    return spaces.Dict(native), "MultiInputPolicy"
+
+
+def is_goal(observation_space: spaces.Dict) -> bool:
+    """Whether these are the observations of a goal environment."""
+    return {"achieved", "goal"} <= set(observation_space.spaces)
+
+
+def to_native(obs: dict[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
+    """The native form of dict observations, batched or not."""
+    if len(obs) == 1:
+        return next(iter(obs.values()))
+    if "achieved" not in obs:
+        return obs
+    return {GOAL_KEYS.get(key, key): value for key, value in obs.items()}
+
+
+class SB3Agent:
+    """A Stable-Baselines3 algorithm behind the agent protocol; it learns by its own `learn`.
+
+    Args:
+        config: Which algorithm, and its settings.
+        observation_space: Dict of modalities, of one environment.
+        action_space: Of one environment: Box with finite bounds, or Discrete.
+        seed: Seeds the networks, and in training everything (see `baseline_state`).
+        device: Where the networks live.
+        env: The training environments, with native observations. Without them the agent can
+            act, be loaded and saved, but not learn, and the process's generators stay untouched.
+        buffer_size: Capacity of the replay where the configuration has none.
+
+    Raises:
+        SpaceError: The algorithm cannot handle these observations or actions.
+    """
+
+    Config: ClassVar[type[SB3Config]] = SB3Config
+    native_learn: ClassVar[bool] = True
+    """Tells the training loop to hand over to `daneel.training.baseline_loop`."""
+
+    horizon = 1
+
+    def __init__(
+        self,
+        config: SB3Config,
+        observation_space: spaces.Dict,
+        action_space: spaces.Space[Any],
+        *,
+        seed: int,
+        device: str = "cpu",
+        env: VecEnv | None = None,
+        buffer_size: int | None = None,
+    ) -> None:
+        """Builds the library's algorithm."""
+        self.config = config
+        self.algorithm_class = ALGORITHMS[config.name]
+        self.observation_space, self.action_space = observation_space, action_space
+        _check_actions(config.name, action_space)
+        self.native_observation_space, policy = native_space(observation_space)
+        _check_policy(self.algorithm_class, config.name, policy)
+        settings = self._settings(buffer_size, learns=env is not None)
+        stand_in = _SpacesOnly(self.native_observation_space, action_space)
+        with nullcontext() if env is not None else baseline_state.untouched_generators():
+            self.model: BaseAlgorithm = self.algorithm_class(
+                policy, env or stand_in, seed=seed, device=device, **settings
+            )
+
+    def _settings(self, buffer_size: int | None, learns: bool) -> dict[str, Any]:
+        """Arguments of the algorithm's constructor."""
+        config = self.config
+        named = {name: getattr(config, name) for name in NAMED_FIELDS}
+        settings: dict[str, Any] = {k: v for k, v in named.items() if v is not None}
+        settings |= config.kwargs
+        if config.net_arch is not None:
+            policy_kwargs = dict(settings.get("policy_kwargs", {}))
+            settings["policy_kwargs"] = policy_kwargs | {"net_arch": list(config.net_arch)}
+        if config.action_noise is not None and isinstance(self.action_space, spaces.Box):
+            zeros = np.zeros(self.action_space.shape)
+            settings["action_noise"] = NormalActionNoise(zeros, zeros + config.action_noise)
+        if self.off_policy:
+            settings |= self._replay_settings(buffer_size, learns)
+        return settings
+
+    def _replay_settings(self, buffer_size: int | None, learns: bool) -> dict[str, Any]:
+        if not learns:
+            return {"buffer_size": 1, "replay_buffer_kwargs": None}
+        settings: dict[str, Any] = {}
+        if self.config.buffer_size is None and buffer_size is not None:
+            settings["buffer_size"] = buffer_size
+        if is_goal(self.observation_space):
+            settings["replay_buffer_class"] = HerReplayBuffer
+        return settings
+
+    @property
+    def off_policy(self) -> bool:
+        """Whether the algorithm learns from a replay."""
+        return issubclass(self.algorithm_class, OffPolicyAlgorithm)
+
+    @property
+    def batch_size(self) -> int:
+        """Transitions in a minibatch; of A2C, which has none, those of a rollout."""
+        return int(getattr(self.model, "batch_size", getattr(self.model, "n_steps", 1)))
+
+    @property
+    def warmup_decisions(self) -> int:
+        """Random decisions before learning begins."""
+        return int(getattr(self.model, "learning_starts", 0))
+
+    def act(
+        self, obs: dict[str, np.ndarray], state: AgentState | None = None, explore: bool = False
+    ) -> tuple[np.ndarray, AgentState]:
+        """Actions `[N, A]` float32 (or `[N]` int64) for observations `[N, ...]`; keeps no state."""
+        action, _ = self.model.predict(to_native(obs), deterministic=not explore)
+        discrete = isinstance(self.action_space, spaces.Discrete)
+        return np.asarray(action, np.int64 if discrete else np.float32), {}
+
+    def reset_state(self, state: AgentState, mask: np.ndarray) -> AgentState:
+        """`state` as it is: these policies remember nothing between decisions."""
+        return state
+
+    def updates_due(self, decisions: int) -> int:
+        """None: updates happen inside the library's `learn`."""
+        return 0
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        """Not for this agent.
+
+        Raises:
+            ConfigError: Always; these algorithms learn in `daneel.training.train` only.
+        """
+        raise ConfigError(
+            f"{self.config.name} was asked for a single update. It learns by the `learn` of "
+            "Stable-Baselines3. Type `daneel train ENV --agent " + self.config.name + "`."
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, optimisers and counters. The replay and the generators belong to the run."""
+        return baseline_state.pack_model(self.config.name, self.model)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores what `state_dict` returned.
+
+        Raises:
+            CheckpointError: The state is of another algorithm, or of networks of another shape.
+        """
+        baseline_state.unpack_model(self.config.name, self.model, state)
+
+    def actor(self) -> tuple[nn.Module, dict[str, Any]]:
+        """The deterministic policy as plain layers, `[B, D]` to action `[B, A]` or logits.
+
+        D counts the vector modalities joined in the order of their sorted keys.
+
+        Raises:
+            SpaceError: The policy reads images, which no flat vector stands for.
+        """
+        return plain_actor(self.model, self.action_space)
+
+
+class _SpacesOnly(gym.Env[Any, Any]):
+    """Tells an algorithm its spaces; it is built to act, not to learn, so nothing is stepped."""
+
+    def __init__(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]):
+        self.observation_space = observation_space
+        self.action_space = copy.deepcopy(action_space)  # the library seeds it
+
+
+def _check_actions(name: str, action_space: spaces.Space[Any]) -> None:
+    if name in CONTINUOUS_ONLY and not isinstance(action_space, spaces.Box):
+        raise _wrong_space(name, f"actions are {action_space}", "continuous actions", "dqn")
+    if name in DISCRETE_ONLY and not isinstance(action_space, spaces.Discrete):
+        raise _wrong_space(name, f"actions are {action_space}", "discrete actions", "sac")
+
+
+def _check_policy(algorithm: type[BaseAlgorithm], name: str, policy: str) -> None:
+    if policy not in algorithm.policy_aliases:
+        kind = {"CnnPolicy": "an image"}.get(policy, "a dict of several arrays")
+        raise _wrong_space(name, f"observation is {kind}", "a single flat vector", "sac")
+
+
+def _wrong_space(name: str, seen: str, expected: str, other: str) -> SpaceError:
+    return SpaceError(
+        f"The environment's {seen}. {name} needs {expected}. "
+        f"Type the same command with `--agent {other}`."
+    )
+
+
+class SAC(SB3Agent):
+    """Soft actor-critic (Haarnoja et al. 2018, arXiv 1801.01290)."""
+
+    @dataclass(frozen=True)
+    class Config(SB3Config):
+        """Settings of SAC; None keeps the library's own default."""
+
+        name: str = "sac"
+        """Stands for the algorithm; leave it."""
+
+
+class TD3(SB3Agent):
+    """Twin delayed deep deterministic policy gradient (Fujimoto et al. 2018, arXiv 1802.09477)."""
+
+    @dataclass(frozen=True)
+    class Config(SB3Config):
+        """Settings of TD3; None keeps the library's own default."""
+
+        name: str = "td3"
+        """Stands for the algorithm; leave it."""
+
+
+class DDPG(SB3Agent):
+    """Deep deterministic policy gradient (Lillicrap et al. 2015, arXiv 1509.02971)."""
+
+    @dataclass(frozen=True)
+    class Config(SB3Config):
+        """Settings of DDPG; None keeps the library's own default."""
+
+        name: str = "ddpg"
+        """Stands for the algorithm; leave it."""
+
+
+class DQN(SB3Agent):
+    """Deep Q-network (Mnih et al. 2015, arXiv 1312.5602)."""
+
+    @dataclass(frozen=True)
+    class Config(SB3Config):
+        """Settings of DQN; None keeps the library's own default."""
+
+        name: str = "dqn"
+        """Stands for the algorithm; leave it."""
+
+
+class PPO(SB3Agent):
+    """Proximal policy optimisation (Schulman et al. 2017, arXiv 1707.06347)."""
+
+    @dataclass(frozen=True)
+    class Config(SB3Config):
+        """Settings of PPO; None keeps the library's own default."""
+
+        name: str = "ppo"
+        """Stands for the algorithm; leave it."""
+
+
+class A2C(SB3Agent):
+    """Synchronous advantage actor-critic (Mnih et al. 2016, arXiv 1602.01783)."""
+
+    @dataclass(frozen=True)
+    class Config(SB3Config):
+        """Settings of A2C; None keeps the library's own default."""
+
+        name: str = "a2c"
+        """Stands for the algorithm; leave it."""
+
+
+class TQC(SB3Agent):
+    """Truncated quantile critics (Kuznetsov et al. 2020, arXiv 2005.04269)."""
+
+    @dataclass(frozen=True)
+    class Config(SB3Config):
+        """Settings of TQC; None keeps the library's own default."""
+
+        name: str = "tqc"
+        """Stands for the algorithm; leave it."""
+
+
+class TRPO(SB3Agent):
+    """Trust region policy optimisation (Schulman et al. 2015, arXiv 1502.05477)."""
+
+    @dataclass(frozen=True)
+    class Config(SB3Config):
+        """Settings of TRPO; None keeps the library's own default."""
+
+        name: str = "trpo"
+        """Stands for the algorithm; leave it."""
+
+
+class CrossQ(SB3Agent):
+    """CrossQ: batch normalisation, no target networks (Bhatt et al. 2024, arXiv 1902.05605)."""
+
+    @dataclass(frozen=True)
+    class Config(SB3Config):
+        """Settings of CrossQ; None keeps the library's own default."""
+
+        name: str = "crossq"
+        """Stands for the algorithm; leave it."""
+
+
+class QRDQN(SB3Agent):
+    """Quantile regression DQN (Dabney et al. 2017, arXiv 1710.10044)."""
+
+    @dataclass(frozen=True)
+    class Config(SB3Config):
+        """Settings of QRDQN; None keeps the library's own default."""
+
+        name: str = "qrdqn"
+        """Stands for the algorithm; leave it."""
