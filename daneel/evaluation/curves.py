@@ -129,8 +129,8 @@ def summarise_tasks(
 ) -> Summary:
     """IQM over runs and tasks, with the bootstrap stratified by task.
 
-    Only meaningful when every task has the same scale (dm_control returns, success rates). All tasks
-    need the same number of runs; the grid ends where the shortest run ends.
+    Only meaningful when every task has the same scale (dm_control returns, success rates). All
+    tasks need the same number of runs; the grid ends where the shortest run ends.
 
     Args:
         tasks: For each of M tasks its N curves.

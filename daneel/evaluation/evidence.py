@@ -1,8 +1,8 @@
 """Evidence: a figure together with everything needed to doubt it or to measure it again.
 
-Records live in `benchmarks/results/<bench>.jsonl`, one JSON object a line, appended and never edited:
-the newest record of a (row, measure) is the one that tables show. Tables in README and docs are generated
-from them between two marker comments, so a stale page can be found by a machine:
+Records live in `benchmarks/results/<bench>.jsonl`, one JSON object a line, appended and never
+edited: the newest record of a row, measure and subject is the one that tables show. Tables in
+README and docs are generated from them between two marker comments, so a machine finds stale pages:
 
     <!-- evidence: control -->
     ...generated...
@@ -69,7 +69,7 @@ class Evidence:
     better: Literal["higher", "lower"] = "higher"
     """On which side of the threshold the figure has to be; equality passes."""
     bound: Literal["", ">", "<"] = ""
-    """">" when the true value is larger (a threshold never reached within the budget), "<" smaller."""
+    """">" when the true value is larger (never reached within the budget), "<" when smaller."""
     seeds_required: int = 1
     """Seeds asked for; a figure of fewer has not met its threshold."""
     details: dict[str, Any] = field(default_factory=dict)
@@ -220,3 +220,9 @@ def stale(paths: Sequence[Path], make_table: Callable[[str], str]) -> list[Path]
     """The files whose generated tables differ from the records."""
     texts = {path: path.read_text(encoding="utf-8") for path in paths}
     return [path for path, text in texts.items() if refresh(text, make_table) != text]
+
+
+def rewrite(paths: Sequence[Path], make_table: Callable[[str], str]) -> None:
+    """Puts fresh tables into the files, atomically, each."""
+    for path in paths:
+        files.write_text(path, refresh(path.read_text(encoding="utf-8"), make_table))

@@ -1,4 +1,4 @@
-"""Small JSON and text files, written so that a reader sees the old one or the new one, never half."""
+"""Small JSON and text files; a reader sees the old one or the new one, never half of one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,12 @@ def write_text(path: Path, text: str) -> Path:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> Path:
     """Writes `value` as indented JSON, atomically; numbers that are not finite become null."""
-    return write_text(path, json.dumps(finite(value), indent=2) + "\n")
+    return write_text(path, as_json(value) + "\n")
+
+
+def as_json(value: Mapping[str, Any]) -> str:
+    """`value` as indented JSON; numbers that are not finite become null."""
+    return json.dumps(finite(value), indent=2)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Aggregates and intervals for returns and success rates.
 
-Sources: the interquartile mean (IQM) and the stratified bootstrap over runs follow Agarwal et al. 2021,
-"Deep Reinforcement Learning at the Edge of the Statistical Precipice" (arXiv 2108.13264); the score
-interval for a proportion is Wilson 1927. Intervals are percentile bootstraps and every source of randomness
-is a generator argument.
+Sources: the interquartile mean (IQM) and the stratified bootstrap over runs follow Agarwal et al.
+2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice" (arXiv 2108.13264); the
+score interval for a proportion is Wilson 1927. Intervals are percentile bootstraps, and randomness
+is always a generator argument.
 
 Legend: R resamples, N runs (seeds), M tasks, E episodes.
 """
@@ -13,10 +13,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Protocol
 
 import numpy as np
-from scipy import stats
 
 MIN_SEEDS = 3
 """Below this many seeds an interval over seeds is not worth drawing: callers say so instead."""
@@ -55,7 +55,7 @@ def mean(values: np.ndarray, axis: int = -1) -> np.ndarray:
 def iqm(values: np.ndarray | Sequence[float], axis: int = -1) -> np.ndarray:
     """Interquartile mean: the mean of what is left after dropping a quarter at each end.
 
-    Like rliable, `floor(n / 4)` values are dropped at each end, so under four values it is the mean.
+    Like rliable, `floor(n / 4)` values are dropped at each end: under four values it is the mean.
 
     Args:
         values: Scores, any shape; a plain list of numbers works.
@@ -173,7 +173,7 @@ def wilson_interval(successes: int, trials: int, level: float = 0.95) -> Interva
         raise ValueError(
             f"Got {successes} successes in {trials} trials. Expected 0 <= successes <= trials > 0."
         )
-    z = float(stats.norm.ppf(0.5 + level / 2))
+    z = NormalDist().inv_cdf(0.5 + level / 2)
     rate = successes / trials
     spread = 1 + z**2 / trials
     centre = (rate + z**2 / (2 * trials)) / spread

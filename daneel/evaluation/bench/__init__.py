@@ -1,0 +1,15 @@
+"""Programs that measure: `daneel bench NAME`. Each appends evidence to `benchmarks/results/`."""
+
+from daneel.registry import Entry, Registry
+
+BENCHES = Registry(
+    "bench",
+    Entry(
+        "control",
+        "daneel.evaluation.bench.control",
+        "nine control tasks, our agent against SAC: score, steps, seconds, latency",
+    ),
+)
+"""Each entry is a module with `Options`, `run(options) -> int` and `table(folder) -> str`."""
+
+__all__ = ["BENCHES"]

@@ -1,0 +1,90 @@
+"""Runs commands in processes of one thread each, a few at a time, and never leaves one behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+POLL_S = 0.2
+SINGLE_THREAD = {
+    name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+}
+GRACE_S = 20.0
+"""How long a process that was told to stop may take before it is killed."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One process to run."""
+
+    name: str
+    """What it is called on screen."""
+    arguments: tuple[str, ...]
+    """Program and arguments."""
+    log: Path
+    """Where its output goes."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A process that ended."""
+
+    command: Command
+    """What was run."""
+    code: int
+    """Its exit status; negative when a signal ended it."""
+    seconds: float
+    """Wall time."""
+
+    def last_lines(self, count: int = 8) -> str:
+        """The end of its output, for an error message."""
+        lines = self.command.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-count:])
+
+
+def run(commands: Sequence[Command], workers: int = 2) -> Iterator[Done]:
+    """Runs the commands in order, at most `workers` at once; yields each as it ends.
+
+    When the caller stops early (Ctrl-C, an exception), the processes still running are stopped.
+    """
+    waiting, running = list(commands), list[tuple[Command, subprocess.Popen[bytes], float]]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                command = waiting.pop(0)
+                running.append((command, _start(command), time.perf_counter()))
+            time.sleep(POLL_S)
+            ended = [entry for entry in running if entry[1].poll() is not None]
+            running = [entry for entry in running if entry not in ended]
+            for command, process, began in ended:
+                yield Done(command, process.returncode, time.perf_counter() - began)
+    finally:
+        _stop([process for _, process, _ in running])
+
+
+def _start(command: Command) -> subprocess.Popen[bytes]:
+    command.log.parent.mkdir(parents=True, exist_ok=True)
+    with command.log.open("wb") as log:
+        return subprocess.Popen(
+            command.arguments,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **SINGLE_THREAD},
+        )
+
+
+def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + GRACE_S
+    for process in processes:
+        try:
+            process.wait(timeout=max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
