@@ -7,6 +7,7 @@ the presets that ship in `daneel/configs`.
 
 import dataclasses
 import os
+import re
 import tempfile
 import types
 import typing
@@ -23,7 +24,18 @@ from daneel.errors import ConfigError, nearest, unknown_name
 VERSION = 1
 """Version of the configuration files this code writes; it reads this and older ones."""
 
+SEE_FIELDS = "Type `daneel train --help` to see every field."
+
 T = TypeVar("T")
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML in which `1e-4` is a number; YAML 1.1 reads it as text for want of a point."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -133,7 +145,8 @@ def _convert_literal(choices: tuple[Any, ...], value: Any, where: str) -> Any:
     close = nearest(value, [str(choice) for choice in choices]) if isinstance(value, str) else []
     advice = f" Nearest: {', '.join(close)}." if close else ""
     raise ConfigError(
-        f"{where} is {value!r}. Expected one of {', '.join(repr(c) for c in choices)}.{advice}"
+        f"{where} is {value!r}. Expected one of {', '.join(repr(c) for c in choices)}.{advice} "
+        f"{SEE_FIELDS}"
     )
 
 
@@ -189,7 +202,7 @@ def _join(where: str, name: str) -> str:
 
 def _wrong_type(where: str, value: Any, expected: str) -> ConfigError:
     seen = "null" if value is None else f"{value!r} ({type(value).__name__})"
-    return ConfigError(f"{where} is {seen}. Expected {expected}.")
+    return ConfigError(f"{where} is {seen}. Expected {expected}. {SEE_FIELDS}")
 
 
 def _unknown_key(key: str, known: list[str], where: str) -> ConfigError:
@@ -197,8 +210,7 @@ def _unknown_key(key: str, known: list[str], where: str) -> ConfigError:
     heading, names = ("Nearest", close) if close else ("Known", known)
     listed = ", ".join(_join(where, name) for name in names)
     return ConfigError(
-        f"The configuration has no field {_join(where, key)!r}. {heading}: {listed}. "
-        "Type `daneel train --help` to see every field."
+        f"The configuration has no field {_join(where, key)!r}. {heading}: {listed}. {SEE_FIELDS}"
     )
 
 
@@ -251,7 +263,7 @@ def load_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
 def parse_yaml(text: str, origin: str) -> dict[str, Any]:
     """Parse the text of a configuration file; `origin` is what messages call it."""
     try:
-        data = yaml.safe_load(text)
+        data = yaml.load(text, Loader=_Loader)  # a SafeLoader: builds plain data only
     except yaml.YAMLError as error:
         detail = " ".join(str(error).split())
         raise ConfigError(f"{origin} is not valid YAML: {detail}.") from error
