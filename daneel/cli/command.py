@@ -44,6 +44,9 @@ VERBS = Registry("verb", *(entry for entries in JOBS.values() for entry in entri
 USER_ERROR = 2
 """Exit code when the user can mend it; the message on stderr says how."""
 
+CUT_SHORT = 1
+"""Exit code when nobody reads the output any more, the same as rich's."""
+
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
@@ -67,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:  # `daneel list envs | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return CUT_SHORT
     except SystemExit as leave:  # tyro leaves this way after --help and after a wrong flag
         return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
 

@@ -69,8 +69,6 @@ LIBRARIES = (
     Library("libOSMesa.so.8", "libosmesa6", "off-screen rendering in software"),
 )
 
-APT_LINE = f"sudo apt-get install -y {' '.join(library.package for library in LIBRARIES)}"
-
 
 def run(options: Options) -> int:
     """Print the report; the exit code is 0 whatever it finds."""
@@ -155,21 +153,21 @@ def _gpu() -> Iterator[Item]:
 
 
 def _rendering() -> Iterator[Item]:
-    from daneel.envs.rendering import gl_backend
+    from daneel.envs.rendering import INSTALL, gl_backend
 
     backend = gl_backend()
     if backend:
         yield Item("rendering", "MuJoCo", "ok", f"off screen through {backend.upper()}")
     else:
         detail = "no EGL and no OSMesa: training works, videos are skipped"
-        yield Item("rendering", "MuJoCo", "missing", detail, APT_LINE)
+        yield Item("rendering", "MuJoCo", "missing", detail, INSTALL)
     for library in LIBRARIES:
         if _is_installed(library):
             yield Item("rendering", library.name, "ok", library.purpose)
         else:
             state: State = "note" if backend else "missing"  # one working backend is enough
             detail = f"absent (Debian: {library.package}): {library.purpose}"
-            yield Item("rendering", library.name, state, detail, APT_LINE)
+            yield Item("rendering", library.name, state, detail, INSTALL)
     yield _video_writer()
 
 

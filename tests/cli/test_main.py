@@ -143,11 +143,12 @@ def test_a_bug_keeps_its_traceback(verb: Callable[..., None]) -> None:
         cli.main(["doctor"])
 
 
-def test_reader_that_leaves_early_is_no_error() -> None:
-    """`daneel list envs | head` prints no traceback, however little is left unread."""
-    code = "import sys; from daneel.cli import main; sys.exit(main(['list', 'verbs']))"
+@pytest.mark.parametrize("argv", [["list", "verbs"], ["list", "verbs", "--json"]])
+def test_reader_that_leaves_early_sees_no_traceback(argv: list[str]) -> None:
+    """`daneel list envs | head` is silent, through rich and through print."""
+    code = f"import sys; from daneel.cli import main; sys.exit(main({argv}))"
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (1, b"")
