@@ -33,6 +33,8 @@ class Registry:
     def __init__(self, kind: str, *entries: Entry) -> None:
         """Create a registry of `kind` ("agent", in the singular) with some first entries."""
         self.kind = kind
+        self.plural = _plural(kind.split()[-1])
+        """What `daneel list` calls these names."""
         self._entries: dict[str, Entry] = {}
         for entry in entries:
             self.register(entry)
@@ -63,7 +65,7 @@ class Registry:
             UnknownNameError: There is none; the message lists the nearest names.
         """
         if name not in self._entries:
-            hint = f"Type `daneel list {self.kind}s` to see them all."
+            hint = f"Type `daneel list {self.plural}` to see them all."
             raise unknown_name(self.kind, name, self._entries, hint)
         return self._entries[name]
 
@@ -83,6 +85,10 @@ class Registry:
                 raise  # Ours is broken: an extra would not mend it.
             raise _missing_extra(self.kind, entry, error.name) from error
         return getattr(module, attribute) if attribute else module
+
+
+def _plural(noun: str) -> str:
+    return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
 
 
 def _missing_extra(kind: str, entry: Entry, package: str) -> MissingExtraError:

@@ -35,6 +35,15 @@ def test_names_and_entries_keep_the_order_of_registration() -> None:
     assert registry.entry("a") is second
 
 
+@pytest.mark.parametrize(
+    ("kind", "plural"), [("agent", "agents"), ("bench", "benches"), ("env suite", "suites")]
+)
+def test_plural_is_what_the_list_verb_calls_them(kind: str, plural: str) -> None:
+    """The hint of an unknown name must be a command that works."""
+    with pytest.raises(UnknownNameError, match=f"`daneel list {plural}`"):
+        Registry(kind).load("x")
+
+
 def test_duplicate_is_refused() -> None:
     """A second entry of a name would hide the first."""
     registry = Registry("thing", Entry("a", "json:loads", ""))

@@ -119,22 +119,16 @@ def _print(items: list[Item]) -> None:
 
 def _machine() -> Iterator[Item]:
     from daneel.evaluation.provenance import machine
+    from daneel.training.ram import available_bytes
 
-    this = machine()
+    this, available = machine(), available_bytes()
+    free_ram = "?" if available is None else f"{available / 2**30:.1f}"
     yield Item("machine", "system", "ok", f"{this.system}, Python {platform.python_version()}")
     yield Item("machine", "processor", "ok", f"{this.cpu}, {this.cores} cores")
-    yield Item("machine", "memory", "ok", f"{this.ram_gib} GiB, {_available_gib()} GiB available")
+    yield Item("machine", "memory", "ok", f"{this.ram_gib} GiB, {free_ram} GiB available")
     free_gib = shutil.disk_usage(".").free / 2**30
     state: State = "ok" if free_gib >= 2 else "note"
     yield Item("machine", "disk", state, f"{free_gib:.1f} GiB free in {os.getcwd()}")
-
-
-def _available_gib() -> float | str:
-    """Memory that can be had without swapping, in GiB."""
-    for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("MemAvailable:"):
-            return round(int(line.split()[1]) / 2**20, 1)  # the file counts in KiB
-    return "unknown"
 
 
 def _gpu() -> Iterator[Item]:

@@ -18,7 +18,7 @@ class Options:
     """List the names of one kind; without a kind, list the kinds."""
 
     kind: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="KIND")] = ""
-    """What to list: agents, backbones, checks, envs, presets, trackers or verbs."""
+    """What to list: agents, backbones, benches, checks, envs, presets, suites, trackers, verbs."""
 
     match: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TEXT")] = ""
     """Only the names that contain this text, in any case."""
@@ -104,9 +104,13 @@ KINDS = {
     "backbones": Kind(
         "sequence cores of the world model", _registry("daneel.backbones", "BACKBONES")
     ),
+    "benches": Kind(
+        "measurements: `daneel bench NAME`", _registry("daneel.evaluation.bench", "BENCHES")
+    ),
     "checks": Kind("what the gate asks of a candidate", _registry("daneel.alignment", "CHECKS")),
     "envs": Kind("tasks: `--env.id ID`", _envs),
     "presets": Kind("ready-made trainings: `daneel train PRESET`", _presets),
+    "suites": Kind("where the tasks come from", _registry("daneel.envs.suites", "SUITES")),
     "trackers": Kind(
         "where metrics go besides the run folder: `--tracker NAME`",
         _registry("daneel.training", "TRACKERS"),
