@@ -1,6 +1,12 @@
 """Statistics, evaluation, evidence, curves, reports and benches."""
 
-from daneel.evaluation.evaluate import Evaluation, describe, evaluate
+from daneel.evaluation.evaluate import (
+    Evaluation,
+    describe,
+    evaluate,
+    load_evaluation,
+    save_evaluation,
+)
 from daneel.evaluation.evidence import Evidence
 from daneel.evaluation.statistics import (
     Interval,
@@ -19,7 +25,9 @@ __all__ = [
     "describe",
     "evaluate",
     "iqm",
+    "load_evaluation",
     "nested_bootstrap",
+    "save_evaluation",
     "stratified_bootstrap",
     "wilson_interval",
 ]

@@ -90,6 +90,17 @@ def smooth(curve: Series, window: int | None = None) -> Series:
     return Series(curve.steps, (sums[index + half + 1] - sums[index - half]) / (2 * half + 1))
 
 
+def thin(curve: Series, points: int = 240) -> Series:
+    """At most `points` points, each the mean of its neighbours, so that a file stays small."""
+    if len(curve) <= points:
+        return curve
+    groups = np.array_split(np.arange(len(curve)), points)
+    return Series(
+        np.array([curve.steps[group].mean() for group in groups]),
+        np.array([curve.values[group].mean() for group in groups]),
+    )
+
+
 def align(curves: Sequence[Series], points: int = 101) -> tuple[np.ndarray, np.ndarray]:
     """Runs on one grid of steps: `[P]` steps and `[N, P]` values, NaN beyond a run's own range.
 

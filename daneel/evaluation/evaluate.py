@@ -128,7 +128,7 @@ def summarise(
     )
 
 
-def save(evaluation: Evaluation, run: str | Path) -> Path:
+def save_evaluation(evaluation: Evaluation, run: str | Path) -> Path:
     """Writes `eval.json` into the run folder, atomically, and returns its path."""
     return files.write_json(Path(run) / FILE, to_dict(evaluation))
 
@@ -138,7 +138,7 @@ def to_dict(evaluation: Evaluation) -> dict[str, Any]:
     return {**config.to_dict(evaluation), "episodes": evaluation.episodes}
 
 
-def load(run: str | Path) -> Evaluation | None:
+def load_evaluation(run: str | Path) -> Evaluation | None:
     """The evaluation recorded in a run folder, or None where there is none."""
     path = Path(run) / FILE
     if not path.exists():

@@ -10,11 +10,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from daneel.errors import DaneelError
+from daneel.errors import DaneelError, RunFolderError
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Writes `text` to `path` atomically, making its folder, and returns `path`."""
+    """Writes `text` to `path` atomically, making its folder, and returns `path`.
+
+    Raises:
+        RunFolderError: The folder cannot be written or the disk is full; the old file stays.
+    """
+    try:
+        _replace(path, text)
+    except OSError as error:
+        raise RunFolderError(
+            f"Cannot write {str(path)!r}: {error.strerror or error}. Expected a writable folder "
+            f"with free space. Type `df -h {path.parent}` to see the space left."
+        ) from error
+    return path
+
+
+def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -25,7 +40,6 @@ def write_text(path: Path, text: str) -> Path:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    return path
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> Path:

@@ -49,6 +49,12 @@ class Source:
     clean: bool
     """Whether the tree equalled that commit, recorded results aside."""
 
+    def __str__(self) -> str:
+        """The short commit and whether the tree was clean, for people."""
+        if self.commit == "unknown":
+            return "not a git checkout"
+        return f"{self.commit[:12]}, {'clean tree' if self.clean else 'uncommitted changes'}"
+
 
 def machine() -> Machine:
     """Describes this computer."""

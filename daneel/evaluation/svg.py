@@ -72,9 +72,10 @@ def chart(
     drawn = "".join(_draw(mark, frame) for mark in marks)
     y_labels = "".join(_label("ty", "top", frame.down(y), y, y_ticks) for y in y_ticks)
     x_labels = "".join(_label("tx", "left", frame.across(x), x, x_ticks) for x in x_ticks)
+    style = "chart labelled" if x_label else "chart"
     caption = f'<span class="xlabel">{escape(x_label)}</span>' if x_label else ""
     return (
-        f'<div class="chart"><div class="plot" style="height:{height_px}px">'
+        f'<div class="{style}"><div class="plot" style="height:{height_px}px">'
         f'<svg viewBox="0 0 {UNIT} {UNIT}" preserveAspectRatio="none" role="img" '
         f'aria-label="{escape(label)}">{grid}{drawn}</svg>{y_labels}{x_labels}</div>{caption}</div>'
     )
