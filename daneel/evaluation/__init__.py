@@ -1,7 +1,9 @@
 """Statistics, evaluation, evidence, curves, reports and benches."""
 
+from daneel.evaluation import card, curves, plot, report
 from daneel.evaluation.evaluate import (
     Evaluation,
+    agent_weights,
     describe,
     evaluate,
     load_evaluation,
@@ -21,12 +23,17 @@ __all__ = [
     "Evaluation",
     "Evidence",
     "Interval",
+    "agent_weights",
     "bootstrap_interval",
+    "card",
+    "curves",
     "describe",
     "evaluate",
     "iqm",
     "load_evaluation",
     "nested_bootstrap",
+    "plot",
+    "report",
     "save_evaluation",
     "stratified_bootstrap",
     "wilson_interval",

@@ -78,12 +78,12 @@ def series(records: Sequence[dict[str, Any]], key: str) -> Series:
 
 
 def smooth(curve: Series, window: int | None = None) -> Series:
-    """A centred moving average; by default over about a twentieth of the points, at least five.
+    """A centred moving average; by default over about a twentieth of the points.
 
     Near the ends the window shrinks evenly on both sides, so that ends are not pulled inwards.
     """
     count = len(curve)
-    window = window or max(5, count // 20)
+    window = window or max(1, count // 20)
     sums = np.concatenate([[0.0], np.cumsum(curve.values)])
     index = np.arange(count)
     half = np.minimum(np.minimum(index, count - 1 - index), window // 2)

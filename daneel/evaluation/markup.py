@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -70,6 +71,11 @@ def note(text: str | None) -> str:
 def code(text: str) -> str:
     """Text to be typed or read as it is."""
     return f"<pre>{escape(text)}</pre>"
+
+
+def prose(text: str) -> str:
+    """A sentence in which what stands between backticks is typed."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def inline(value: object) -> str:

@@ -21,6 +21,7 @@ from daneel.evaluation.svg import Mark
 MAX_VIDEO_BYTES = 40 * 2**20
 """A longer video stays beside the report: one file should still open quickly."""
 
+MIN_EPISODES_SMOOTHED = 40
 PHASE_COLOURS = 6
 VERDICT_CHIPS = {"holds": "good", "violated": "bad", "unknown": "unknown"}
 
@@ -50,10 +51,12 @@ def _learning_marks(
 ) -> tuple[list[Mark], list[tuple[str, str]]]:
     marks, legend = list[Mark](), list[tuple[str, str]]()
     if len(episodes):
-        smoothed = curves.smooth(episodes)
         marks.append(Mark("raw", episodes.steps, episodes.values))
-        marks.append(Mark("line", smoothed.steps, smoothed.values))
-        legend += [("raw", "training episodes"), ("line", "the same, smoothed")]
+        legend.append(("raw", "training episodes"))
+        if len(episodes) >= MIN_EPISODES_SMOOTHED:
+            smoothed = curves.smooth(episodes)
+            marks.append(Mark("line", smoothed.steps, smoothed.values))
+            legend.append(("line", "the same, smoothed"))
     if len(evaluations):
         marks += evaluation_marks(data.records)
         legend.append(("dot", "evaluations, mean and 95 % interval over episodes"))
@@ -127,7 +130,7 @@ def _strip(found: Evaluation) -> str:
         Mark("rule", np.zeros(1), np.array([found.mean])),
         Mark("dotaccent", number_of, returns, hints=hints),
     ]
-    return svg.chart(marks, label="return of each episode", height_px=150, x_label="episode")
+    return svg.chart(marks, label="return of each episode", height_px=210, x_label="episode")
 
 
 def _episode_table(found: Evaluation) -> str:
@@ -156,19 +159,19 @@ def gate(data: RunData) -> str:
     )
     heads = "<tr><th>check</th><th>verdict</th><th>what was found</th></tr>"
     rows = "".join(_finding_row(finding) for finding in data.gate.findings)
-    table = markup.scroll(f"<table>{heads}{rows}</table>")
+    table = f'<table class="stack">{heads}{rows}</table>'
     box = markup.note(f"Observations declared: {data.gate.box_source}.")
     return markup.section("Gate", f"<p>{escape(verdict)}</p>{table}{box}")
 
 
 def _finding_row(finding: Finding) -> str:
-    detail = escape(finding.detail)
+    detail = markup.prose(finding.detail)
     if finding.witness:
         detail += markup.details("Witness", markup.code(markup.as_yaml(finding.witness)))
     return (
         f"<tr><td>{escape(finding.check.replace('_', ' '))}</td>"
         f"<td>{markup.chip(VERDICT_CHIPS[finding.verdict], finding.verdict)}</td>"
-        f'<td class="wide">{detail}</td></tr>'
+        f"<td>{detail}</td></tr>"
     )
 
 

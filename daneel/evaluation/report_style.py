@@ -4,14 +4,14 @@ CSS = """
 :root {
   color-scheme: light dark;
   --page: #f6f6f4; --card: #ffffff; --ink: #23221f; --soft: #6a6862; --line: #e3e2de;
-  --grid: #ecebe7; --accent: #0b6e99; --second: #c2620a; --raw: #0b6e9940; --band: #0b6e9924;
+  --grid: #ecebe7; --accent: #0b6e99; --second: #c2620a; --raw: #0b6e9973; --band: #0b6e9924;
   --good: #2f7d4f; --goodback: #e4f2e9; --bad: #b3261e; --badback: #fbe9e7; --unknown: #8a6100;
   --unknownback: #fbf1d9; --code: #f1f0ec;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #151514; --card: #1e1e1c; --ink: #ecebe6; --soft: #a3a199; --line: #34332f;
-    --grid: #2b2a27; --accent: #5fb8de; --second: #f0a35c; --raw: #5fb8de4d; --band: #5fb8de2e;
+    --grid: #2b2a27; --accent: #5fb8de; --second: #f0a35c; --raw: #5fb8de80; --band: #5fb8de2e;
     --good: #7fcf9d; --goodback: #1d3326; --bad: #ff9a90; --badback: #3d201d; --unknown: #f0cb74;
     --unknownback: #3a3017; --code: #272623;
   }
@@ -54,7 +54,7 @@ section { padding: 18px 20px 20px; margin-top: 16px; min-width: 0; }
 .plain { color: var(--soft); background: var(--code); }
 .tile .chip { font-size: 16px; padding: 2px 12px 3px; margin: 3px 0 2px; }
 .chart { padding: 6px 6px 24px 46px; }
-.chart.labelled { padding-bottom: 40px; }
+.chart.labelled { padding-bottom: 2px; }
 .plot { position: relative; }
 .plot svg { position: absolute; inset: 0; width: 100%; height: 100%; overflow: visible; }
 .plot path { fill: none; vector-effect: non-scaling-stroke; stroke-linejoin: round; }
@@ -72,7 +72,7 @@ section { padding: 18px 20px 20px; margin-top: 16px; min-width: 0; }
 .ty { right: calc(100% + 8px); transform: translateY(-50%); }
 .tx { top: calc(100% + 9px); transform: translateX(-50%); }
 .xlabel { display: block; text-align: center; color: var(--soft); font-size: 12px;
-  margin: 26px 0 -22px; }
+  margin: 26px 0 0; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 18px; color: var(--soft); font-size: 13px;
   margin: 0 0 8px; }
 .key { display: inline-block; width: 18px; height: 0; border-top: 3px solid; border-radius: 2px;
@@ -88,7 +88,8 @@ th, td { padding: 7px 14px 7px 0; border-bottom: 1px solid var(--line); vertical
 tr:last-child td { border-bottom: 0; }
 td.n, th.n { text-align: right; }
 td:last-child, th:last-child { padding-right: 0; }
-td.wide { min-width: 220px; overflow-wrap: anywhere; }
+.stack td { overflow-wrap: anywhere; }
+.stack td:not(:last-child) { white-space: nowrap; width: 1%; }
 video { display: block; width: 100%; border-radius: 8px; background: #000; }
 pre { background: var(--code); border-radius: 8px; padding: 11px 14px; margin: 0 0 10px;
   font: 13px/1.55 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
@@ -98,6 +99,8 @@ code { font: .92em ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans M
 details { border-top: 1px solid var(--line); margin-top: 14px; padding-top: 12px; }
 summary { cursor: pointer; color: var(--soft); font-size: 14px; }
 details pre { margin-top: 10px; }
+td details { border: 0; margin-top: 2px; padding-top: 0; }
+.chart + .note, table + .note { margin-top: 12px; }
 .split { display: flex; height: 22px; border-radius: 6px; overflow: hidden; gap: 2px;
   margin-bottom: 10px; }
 .split i { display: block; min-width: 2px; }
@@ -121,6 +124,12 @@ footer { color: var(--soft); font-size: 13px; margin-top: 22px; }
   h1 { font-size: 22px; }
   .chart { padding-left: 38px; }
   th, td { padding-right: 10px; }
+  .stack, .stack tbody, .stack tr { display: block; } .stack th { display: none; }
+  .stack tr { display: grid; grid-template-columns: 1fr auto; padding: 10px 0;
+    border-bottom: 1px solid var(--line); }
+  .stack tr:last-child { border: 0; } .stack tr:first-child { display: none; }
+  .stack td { border: 0; padding: 0; } .stack td:not(:last-child) { width: auto; }
+  .stack td:last-child { grid-column: 1 / -1; padding-top: 4px; color: var(--soft); }
   .facts { grid-template-columns: 1fr; gap: 0; } .facts dd { margin-bottom: 8px; }
 }
 @media print {
