@@ -1,0 +1,433 @@
+"""The training loop: decide, remember, learn; now and then evaluate and save.
+
+One iteration takes one decision in each of N environments. What is due after it (records,
+evaluation, checkpoint) hangs on counters that are part of the checkpoint, so a resumed run does at
+each step what the uninterrupted one did: on a CPU its `metrics.jsonl` is the same, byte for byte
+but for the times.
+
+Evaluations run on a copy of the agent's state: how often a run is evaluated does not change what is
+learned.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium import spaces
+from gymnasium.vector import VectorEnv
+
+from daneel.agents import AGENTS, Agent, build
+from daneel.config import to_dict
+from daneel.envs import goal_relabel, make_from_config, make_single
+from daneel.errors import CheckpointError, ConfigError, NonFiniteError
+from daneel.training import checkpoint
+from daneel.training.collector import Collector
+from daneel.training.config import TrainConfig, from_data, resolve
+from daneel.training.interrupt import Interrupt
+from daneel.training.progress import Progress
+from daneel.training.ram import check_memory
+from daneel.training.recorder import Recorder
+from daneel.training.replay import Replay, memory_bytes
+from daneel.training.rollout import RolloutStopped, run_episodes, success_at_end
+from daneel.training.run_folder import RunFolder
+from daneel.training.seeding import agent_seed, generator
+from daneel.training.stopwatch import Stopwatch
+from daneel.training.tracking import open_tracker
+
+OnProgress = Callable[[Progress], None]
+
+_EVAL_ENVS = 10  # evaluation episodes side by side: a batch of ten costs little more than one
+_SHOW_SECONDS = 0.2
+_RECENT_EPISODES = 10
+MAY_CHANGE = ("steps", "tracker", "out", "video", "checkpoint_every", "device", "threads")
+"""Fields of the configuration that a resumed run may have otherwise. With another device or number
+of threads it goes on, but not bit for bit."""
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a training ended."""
+
+    run: RunFolder
+    """Its folder."""
+    config: TrainConfig[Any]
+    """Its configuration, resolved."""
+    step: int
+    """Environment steps done."""
+    interrupted: bool
+    """Whether it was stopped before its last step; `daneel resume` goes on."""
+    eval_return: float | None
+    """Mean return of the last evaluation, if there was one."""
+    seconds: Mapping[str, float]
+    """Seconds of each phase (`daneel.training.stopwatch.PHASES`)."""
+    overhead: float
+    """Share of the loop's own work in the time of training."""
+    notes: tuple[str, ...] = ()
+    """Commands of the tracker to type next."""
+
+
+def train(
+    config: TrainConfig[Any] | None = None,
+    *,
+    resume: bool | str | os.PathLike[str] = False,
+    on_progress: OnProgress | None = None,
+) -> TrainResult:
+    """Train, or go on with a training.
+
+    Args:
+        config: What to train. May be None when `resume` is a run folder: then it is the folder's.
+        resume: False makes a new run folder; True goes on in `config.out`; a path goes on there.
+        on_progress: Called a few times a second.
+
+    Raises:
+        DaneelError: Anything the user can mend; nothing is half-written and the last checkpoint is
+            kept.
+    """
+    if resume is False:
+        if config is None:
+            raise ConfigError("There is nothing to train. Expected a configuration or `resume`.")
+        config = resolve(config)
+    else:
+        config = _resumed_config(config, resume)
+    torch.set_num_threads(config.threads)
+    if getattr(AGENTS.load(config.agent.name), "native_learn", False):
+        from daneel.training.baseline_loop import train_baseline
+
+        return train_baseline(config, resume=resume is not False, on_progress=on_progress)
+    return _train(config, resume is not False, on_progress or (lambda progress: None))
+
+
+def _resumed_config(
+    config: TrainConfig[Any] | None, resume: bool | str | os.PathLike[str]
+) -> TrainConfig[Any]:
+    path = config.out if resume is True and config is not None else resume
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigError("resume is True without a folder. Expected `config.out` or a path.")
+    stored = RunFolder.open(path).config()
+    wanted = stored if config is None else to_dict(config)
+    return resolve(from_data({**wanted, "out": os.fspath(path)}))
+
+
+def _train(config: TrainConfig[Any], resume: bool, on_progress: OnProgress) -> TrainResult:
+    assert config.out is not None
+    env = make_from_config(config.env)
+    try:
+        trainer = Trainer(config, env, on_progress)
+        run = (
+            RunFolder.open(config.out) if resume else RunFolder.create(config.out, to_dict(config))
+        )
+        with run, Interrupt() as interrupt:
+            return trainer.run(run, interrupt, resume)
+    finally:
+        env.close()
+
+
+class Trainer:
+    """The parts of one training and its counters.
+
+    Args:
+        config: Resolved configuration.
+        env: Its vector environment; the caller closes it.
+        on_progress: Called a few times a second.
+
+    Raises:
+        MemoryBudgetError: The replay does not fit in memory.
+        SpaceError: The agent cannot use the environment.
+    """
+
+    def __init__(self, config: TrainConfig[Any], env: VectorEnv, on_progress: OnProgress) -> None:
+        """Build agent, replay and collector."""
+        assert isinstance(env.single_observation_space, spaces.Dict)
+        assert config.replay_capacity is not None
+        self.config, self._on_progress = config, on_progress
+        observation, action = env.single_observation_space, env.single_action_space
+        relabel = goal_relabel(env) if config.hindsight > 0 else None
+        rows, streams = config.replay_capacity, env.num_envs
+        check_memory(memory_bytes(observation, action, rows, streams, relabel is not None))
+        self.agent: Agent = build(
+            config.agent, observation, action, seed=agent_seed(config.seed), device=config.device
+        )
+        self.replay = Replay(
+            *(observation, action, rows, streams, generator(config.seed, "replay")),
+            relabel=relabel,
+            relabel_ratio=config.hindsight,
+        )
+        self.collector = Collector(
+            env, config.seed, config.env.id, success_at_end=success_at_end(config.env)
+        )
+        self._spaces = {"observation": str(observation), "action": str(action)}
+        self._action_space = action
+        self._warmup_rng = generator(config.seed, "warmup")
+        self._state: dict[str, Any] | None = None
+        self._due = {name: every for name, every in self._intervals().items() if every}
+        self._saved_at: int | None = None
+        self._eval_envs: list[gym.Env[Any, Any]] = []
+        self._returns: deque[float] = deque(maxlen=_RECENT_EPISODES)
+        self._eval_return: float | None = None
+        self._watch = Stopwatch()
+        self._shown = self._begun = (0.0, 0)
+
+    @property
+    def step(self) -> int:
+        """Environment steps so far."""
+        return self.collector.decisions * self.config.env.action_repeat
+
+    def _intervals(self) -> dict[str, int]:
+        """Environment steps between the things that are due regularly, in their order."""
+        config = self.config
+        return {
+            "log": config.log_every,
+            "eval": config.eval_every or 0,
+            "checkpoint": config.checkpoint_every or 0,
+        }
+
+    def run(self, run: RunFolder, interrupt: Interrupt, resume: bool) -> TrainResult:
+        """Train in `run` until the last step or an interrupt; the state is saved at the end."""
+        tracker = open_tracker(self.config.tracker, run.path, to_dict(self.config))
+        self._run_folder, self._interrupt = run, interrupt
+        self._recorder = Recorder(run, tracker, self._watch)
+        try:
+            if resume:
+                self._resume()
+            else:
+                self._start()
+            self._loop()
+        finally:
+            for env in self._eval_envs:
+                env.close()
+            notes = tracker.finish()
+        return TrainResult(
+            run=run,
+            config=self.config,
+            step=self.step,
+            interrupted=self.step < self.config.steps or bool(interrupt),
+            eval_return=self._eval_return,
+            seconds=dict(self._watch.seconds),
+            overhead=self._watch.overhead(),
+            notes=tuple(notes),
+        )
+
+    def _start(self) -> None:
+        self._run_folder.truncate_metrics(0)
+        self.collector.start()
+        self._watch.start()
+
+    def _loop(self) -> None:
+        self._begun = (self._watch.total(), self.step)
+        while True:
+            self._do_what_is_due()
+            if self._interrupt or self.step >= self.config.steps:
+                break
+            self._decide()
+            self._show("training")
+        if self._saved_at != self.step:
+            self._save()
+        self._show("training", now=True)
+
+    # -- one decision -----------------------------------------------------------------------------
+
+    def _decide(self) -> None:
+        """Act, step, remember, learn."""
+        watch, collector = self._watch, self.collector
+        obs, before = collector.obs, collector.decisions
+        action = self._choose(obs, before)
+        watch.lap("act")
+        step = collector.step(action)
+        watch.lap("env")
+        self.replay.add(obs, action, step.reward, step.terminated, step.truncated, step.next_obs)
+        watch.lap("replay")
+        if step.done is not None:
+            self._end_episodes(step.done, step.finished)
+        for decision in range(before + 1, collector.decisions + 1):
+            for _ in range(self.agent.updates_due(decision)):
+                self._update()
+        watch.lap("logging")
+
+    def _choose(self, obs: dict[str, np.ndarray], decisions: int) -> np.ndarray:
+        if decisions < self.agent.warmup_decisions:
+            return self._random_action()
+        action, self._state = self.agent.act(obs, self._state, explore=True)
+        if not np.isfinite(action).all():
+            raise NonFiniteError(
+                f"The agent's action became {action} at environment step {self.step} in"
+                f" {self.config.env.id}. Actions must be finite. The last checkpoint is kept:"
+                " lower the agent's learning rate, or type `daneel resume RUN` to try from there."
+            )
+        return action
+
+    def _random_action(self) -> np.ndarray:
+        count, space = self.collector.env.num_envs, self._action_space
+        if isinstance(space, spaces.Discrete):
+            return self._warmup_rng.integers(space.n, size=count) + space.start
+        assert isinstance(space, spaces.Box)
+        draw = self._warmup_rng.random((count, *space.shape), np.float32)
+        return space.low + draw * (space.high - space.low)
+
+    def _update(self) -> None:
+        batch = self.replay.sample(self.agent.batch_size, self.agent.horizon)
+        self._watch.lap("replay")
+        metrics = self.agent.update(batch)
+        self._watch.lap("update")
+        if metrics:
+            self._recorder.update(metrics, self.step)
+
+    def _end_episodes(self, done: np.ndarray, finished: list[Any]) -> None:
+        if self._state is not None:
+            self._state = self.agent.reset_state(self._state, done)
+        for episode in finished:
+            self._returns.append(episode.return_)
+            self._recorder.episode(self.step, self.collector.decisions, episode)
+
+    # -- now and then -----------------------------------------------------------------------------
+
+    def _do_what_is_due(self) -> None:
+        """Records, evaluation, checkpoint, in this order; an interrupted evaluation stays due."""
+        for name, every in self._intervals().items():
+            if not every or self.step < self._due[name]:
+                continue
+            if name == "eval" and not self._evaluate():
+                return
+            self._due[name] = (self.step // every + 1) * every
+            if name == "log":
+                self._recorder.means(self.step, self.collector.decisions)
+            elif name == "checkpoint":
+                self._save()
+        self._watch.lap("logging")
+
+    def _evaluate(self) -> bool:
+        """Run an evaluation; False when an interrupt came in between."""
+        self._show("evaluating", now=True)
+        self._watch.lap("logging")
+        before = self._watch.total()
+        count = min(self.config.eval_episodes, _EVAL_ENVS)
+        if not self._eval_envs:
+            self._eval_envs = [make_single(self.config.env) for _ in range(count)]
+        state = copy.deepcopy(self.agent.state_dict())
+        try:
+            results = run_episodes(
+                self.agent,
+                self.config.env,
+                self.config.eval_episodes,
+                self.config.seed,
+                envs=self._eval_envs,
+                should_stop=lambda: bool(self._interrupt),
+            )
+        except RolloutStopped:
+            return False
+        finally:
+            self.agent.load_state_dict(state)
+            self._watch.lap("eval")
+        seconds = round(self._watch.total() - before, 3)
+        self._eval_return = self._recorder.evaluation(
+            self.step, self.collector.decisions, results, seconds
+        )
+        return True
+
+    def _show(self, activity: str, now: bool = False) -> None:
+        seconds = self._watch.total()
+        if not now and seconds - self._shown[0] < _SHOW_SECONDS:
+            return
+        self._shown = (seconds, self.step)
+        elapsed = seconds - self._begun[0]
+        self._on_progress(
+            Progress(
+                step=self.step,
+                steps=self.config.steps,
+                steps_per_second=(self.step - self._begun[1]) / elapsed if elapsed > 0 else 0.0,
+                episode_return=float(np.mean(self._returns)) if self._returns else None,
+                eval_return=self._eval_return,
+                activity=activity,
+            )
+        )
+
+    # -- checkpoints ------------------------------------------------------------------------------
+
+    def _save(self) -> None:
+        """Write a checkpoint of everything."""
+        self._show("saving", now=True)
+        self._watch.lap("logging")
+        tree = {
+            "agent": self.agent.state_dict(),
+            "replay": self.replay.state_dict(),
+            "progress": self._progress_state(),
+        }
+        self._run_folder.save_checkpoint(self.step, tree)
+        self._saved_at = self.step
+        self._watch.lap("checkpoint")
+
+    def _progress_state(self) -> dict[str, Any]:
+        return {
+            "config": to_dict(self.config),
+            "spaces": self._spaces,
+            "collector": self.collector.state_dict(),
+            "planner_state": self._state,
+            "warmup_rng": self._warmup_rng.bit_generator.state,
+            "recorder": self._recorder.state_dict(),
+            "watch": self._watch.state_dict(),
+            "due": dict(self._due),
+            "returns": list(self._returns),
+            "eval_return": self._eval_return,
+            "metrics_bytes": self._run_folder.metrics_size(),
+        }
+
+    def _resume(self) -> None:
+        """Take everything back from the latest checkpoint, or begin anew where there is none."""
+        if not self._run_folder.has_checkpoint():
+            self._start()
+            return
+        path = self._run_folder.checkpoint()
+        tree = checkpoint.load(path)
+        progress = tree["progress"]
+        self._refuse_changes(path, progress)
+        self.agent.load_state_dict(tree["agent"])
+        self.replay.load_state_dict(tree["replay"])
+        self.collector.load_state_dict(progress["collector"])
+        self._state = progress["planner_state"]
+        self._warmup_rng.bit_generator.state = progress["warmup_rng"]
+        self._recorder.load_state_dict(progress["recorder"])
+        self._due = dict(progress["due"])
+        self._returns.extend(progress["returns"])
+        self._eval_return = progress["eval_return"]
+        self._saved_at = self.step
+        self._run_folder.truncate_metrics(progress["metrics_bytes"])
+        self._run_folder.write_config(to_dict(self.config))
+        self._watch.load_state_dict(progress["watch"])
+
+    def _refuse_changes(self, path: Path, progress: Mapping[str, Any]) -> None:
+        changes = changed_fields(progress["config"], to_dict(self.config))
+        changes |= {
+            f"the {name} space of {self.config.env.id}": (progress["spaces"][name], now)
+            for name, now in self._spaces.items()
+            if progress["spaces"][name] != now
+        }
+        for name, (then, now) in changes.items():
+            raise CheckpointError(
+                f"The checkpoint {str(path)!r} was made with {name} = {then!r}, but now it is"
+                f" {now!r}. A resumed run must be the same run. Set it back in"
+                f" {self._run_folder.config_path}, or begin another run with `daneel train`."
+            )
+
+
+def changed_fields(
+    then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = ""
+) -> dict[str, tuple[Any, Any]]:
+    """Fields that differ between two configurations and may not, by dotted name."""
+    changes: dict[str, tuple[Any, Any]] = {}
+    for key in dict.fromkeys([*then, *now]):
+        name, before, after = f"{prefix}{key}", then.get(key), now.get(key)
+        if name in MAY_CHANGE or before == after:
+            continue
+        if isinstance(before, Mapping) and isinstance(after, Mapping) and name != "env.kwargs":
+            changes |= changed_fields(before, after, f"{name}.")
+        else:
+            changes[name] = (before, after)
+    return changes

@@ -1,0 +1,135 @@
+"""What a training says while it runs: one live line on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from daneel.training.ram import readable_bytes
+
+PLAIN_SECONDS = 10.0
+"""Seconds between plain lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a training stands."""
+
+    step: int
+    """Environment steps done."""
+    steps: int
+    """Environment steps to do."""
+    steps_per_second: float
+    """Environment steps a second since this process began, evaluations included."""
+    episode_return: float | None
+    """Mean return of the last episodes, None before the first has ended."""
+    eval_return: float | None
+    """Mean return of the last evaluation, None before the first."""
+    activity: str
+    """"training", "evaluating" or "saving"."""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds to the end at this pace; None before there is one."""
+        if self.steps_per_second <= 0:
+            return None
+        return max(self.steps - self.step, 0) / self.steps_per_second
+
+    def line(self) -> str:
+        """The line a user reads."""
+        parts = [f"{self.step:,}/{self.steps:,} steps"]
+        if self.episode_return is not None:
+            parts.append(f"return {self.episode_return:,.1f}")
+        if self.eval_return is not None:
+            parts.append(f"eval {self.eval_return:,.1f}")
+        parts.append(f"{self.steps_per_second:,.0f} steps/s")
+        if self.seconds_left is not None:
+            parts.append(f"{_clock(self.seconds_left)} left")
+        if self.activity != "training":
+            parts.append(self.activity)
+        return " · ".join(parts)
+
+
+class ProgressLine:
+    """Shows `Progress`; call it as `on_progress`. A context manager, so the line is left tidy."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        """Write to `console`; by default to stderr, so that stdout stays for results."""
+        self._console = console or Console(stderr=True, highlight=False)
+        self._live: Live | None = None
+        self._next_plain = 0.0
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, auto_refresh=False)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the last line standing."""
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        """Show where the training stands."""
+        if self._live is not None:
+            share = min(progress.step / progress.steps, 1.0)
+            bar = "━" * round(20 * share)
+            text = Text.assemble(
+                (bar, "cyan"), ("─" * (20 - len(bar)), "dim"), " ", progress.line()
+            )
+            text.truncate(self._console.width, overflow="ellipsis")
+            self._live.update(text, refresh=True)
+        elif time.monotonic() >= self._next_plain or progress.step >= progress.steps:
+            self._next_plain = time.monotonic() + PLAIN_SECONDS
+            self._console.print(progress.line(), soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a run will take, known before it begins."""
+
+    parameters: int
+    """Numbers in the agent's networks, optimiser state not counted."""
+    replay_bytes: int
+    """Memory of the full replay."""
+    checkpoint_bytes: int
+    """Disk of the largest checkpoint."""
+
+    def rows(self) -> Sequence[tuple[str, str]]:
+        """Name and value of each size."""
+        return (
+            ("parameters", f"{self.parameters:,}"),
+            ("replay in memory", f"up to {readable_bytes(self.replay_bytes)}"),
+            ("checkpoint on disk", f"up to {readable_bytes(self.checkpoint_bytes)}, 2 are kept"),
+        )
+
+
+def size_table(title: str, sizes: Sizes) -> Table:
+    """The table shown before a training."""
+    table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2))
+    table.add_column(style="cyan")
+    table.add_column()
+    for row in sizes.rows():
+        table.add_row(*row)
+    return table
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
