@@ -101,9 +101,12 @@ def tick_text(value: float, ticks: Sequence[float]) -> str:
             return _decimals(value / size, ticks[1] / size - ticks[0] / size) + suffix * (
                 value != 0
             )
+    step = ticks[1] - ticks[0]
     if 0 < largest < 1e-3:
-        return f"{value:.0e}".replace("e-0", "e-") if value else "0"
-    return _decimals(value, ticks[1] - ticks[0])
+        power = math.floor(math.log10(largest))
+        shown = _decimals(value / 10.0**power, step / 10.0**power)
+        return f"{shown}e{power}" if value else "0"
+    return _decimals(value, step)
 
 
 def _decimals(value: float, step: float) -> str:
