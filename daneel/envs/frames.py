@@ -4,14 +4,21 @@ MuJoCo simulations go through `MujocoCamera`, PyBullet through its TinyRenderer 
 anything else through its own `render()`, scaled.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import gymnasium as gym
-import mujoco
 import numpy as np
 
-from daneel.envs.rendering import MujocoCamera, require_backend
+from daneel.envs.rendering import (
+    MjData,
+    MjModel,
+    MjvCamera,
+    MujocoCamera,
+    mujoco,
+    require_backend,
+)
 from daneel.errors import RenderError
 
 _FAVOURITES = {"dm_control/": 0, "Meta-World/": "corner2"}
@@ -78,22 +85,27 @@ def _painter(env: gym.Env, env_id: str, height: int, width: int) -> Painter:
     simulation = _mujoco_simulation(env.unwrapped)
     if simulation is not None:
         return _MujocoPainter(env, env_id, simulation, height, width)
-    if hasattr(env.unwrapped, "sim") and hasattr(env.unwrapped.sim, "physics_client"):  # type: ignore
+    if hasattr(getattr(env.unwrapped, "sim", None), "physics_client"):
         return _PyBulletPainter(env.unwrapped, height, width)
     return _NativePainter(env, env_id, height, width)
 
 
-Simulation = Callable[[], tuple[mujoco.MjModel, mujoco.MjData]]
+Simulation = Callable[[], tuple[MjModel, MjData]]
 
 
 def _mujoco_simulation(env: Any) -> Simulation | None:
     """Return how to get model and data of `env`; dm_control may replace both at a reset."""
     if hasattr(env, "physics"):
         return lambda: (env.physics.model.ptr, env.physics.data.ptr)
-    for owner in (env, *(getattr(env, name, None) for name in ("ant_env", "point_env"))):
+    owners = (env, getattr(env, "ant_env", None), getattr(env, "point_env", None))
+    for owner in owners:
         if isinstance(getattr(owner, "model", None), mujoco.MjModel):
-            return lambda: (owner.model, owner.data)  # noqa: B023
+            return functools.partial(_model_and_data, owner)
     return None
+
+
+def _model_and_data(owner: Any) -> tuple[MjModel, MjData]:
+    return owner.model, owner.data
 
 
 class _MujocoPainter:
@@ -124,7 +136,7 @@ class _MujocoPainter:
         view = _view(self._env, self._env_id, model)
         return MujocoCamera(model, self._backend, *self._size, view)
 
-    def _show_goal(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
+    def _show_goal(self, model: MjModel, data: MjData) -> None:
         """Put Gymnasium-Robotics' goal markers where its own `render()` would put them.
 
         That one moves them in the simulation itself and recomputes it.
@@ -145,7 +157,7 @@ class _MujocoPainter:
                 data.site_xpos[site] = position
 
 
-def _view(env: gym.Env, env_id: str, model: mujoco.MjModel) -> mujoco.MjvCamera:
+def _view(env: gym.Env, env_id: str, model: MjModel) -> MjvCamera:
     """Choose a camera: the constructor's arguments, the suite's usual, "track", or a free one."""
     owner: Any = env.unwrapped
     renderer = getattr(owner, "mujoco_renderer", None)
@@ -158,20 +170,20 @@ def _view(env: gym.Env, env_id: str, model: mujoco.MjModel) -> mujoco.MjvCamera:
     return _free(model, getattr(renderer, "default_cam_config", None) or {})
 
 
-def _camera_id(model: mujoco.MjModel, choice: Any) -> int | None:
+def _camera_id(model: MjModel, choice: Any) -> int | None:
     if isinstance(choice, str):
         choice = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, choice)
     return choice if isinstance(choice, int) and 0 <= choice < model.ncam else None
 
 
-def _fixed(index: int) -> mujoco.MjvCamera:
+def _fixed(index: int) -> MjvCamera:
     camera = mujoco.MjvCamera()
     camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
     camera.fixedcamid = index
     return camera
 
 
-def _free(model: mujoco.MjModel, settings: dict[str, Any]) -> mujoco.MjvCamera:
+def _free(model: MjModel, settings: dict[str, Any]) -> MjvCamera:
     """Return a free or tracking camera with Gymnasium's `default_camera_config`."""
     camera = mujoco.MjvCamera()
     mujoco.mjv_defaultFreeCamera(model, camera)

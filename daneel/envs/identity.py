@@ -43,7 +43,7 @@ class IdentityBox(gym.Env[np.ndarray, np.ndarray]):
         return self._target.astype(np.float32)
 
 
-class IdentityDiscrete(gym.Env[int, int]):
+class IdentityDiscrete(gym.Env[np.int64, np.int64]):
     """Observation one of `n`; reward 1 when the action names it, else 0."""
 
     def __init__(self, n: int = 4, episode_steps: int = 10) -> None:
@@ -54,20 +54,20 @@ class IdentityDiscrete(gym.Env[int, int]):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[int, dict[str, Any]]:
+    ) -> tuple[np.int64, dict[str, Any]]:
         """Begin an episode."""
         super().reset(seed=seed)
         self._steps = 0
         return self._draw(), {}
 
-    def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.int64) -> tuple[np.int64, float, bool, bool, dict[str, Any]]:
         """Reward `action` when it equals the last observation."""
-        reward = float(int(action) == self._target)
+        reward = float(action == self._target)
         self._steps += 1
         return self._draw(), reward, self._steps >= self._episode_steps, False, {}
 
-    def _draw(self) -> int:
-        self._target = int(self.np_random.integers(self._n))
+    def _draw(self) -> np.int64:
+        self._target = self.np_random.integers(self._n)
         return self._target
 
 

@@ -116,7 +116,7 @@ def make_single(
     max_steps = None if limit is None else limit * config.action_repeat
     try:
         env = suite.build(config.id, max_steps, render is not None, dict(config.kwargs))
-    except gym.error.UnregisteredEnv as error:
+    except gym.error.Error as error:
         hint = "Type `daneel list envs` to see them all."
         raise unknown_name("env", config.id, list_ids(), hint) from error
     success_key = suite.success_key(config.id)

@@ -11,10 +11,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import mujoco
+import mujoco as _mujoco
 import numpy as np
 
 from daneel.errors import RenderError
+
+mujoco: Any = _mujoco
+"""The bindings are compiled and carry no types."""
+
+MjModel = Any
+MjData = Any
+MjvCamera = Any
 
 INSTALL = "sudo apt-get install -y libegl1 libgl1-mesa-dri libosmesa6"
 """The line that brings both off-screen OpenGL libraries to Debian and Ubuntu."""
@@ -91,11 +98,11 @@ class MujocoCamera:
 
     def __init__(
         self,
-        model: mujoco.MjModel,
+        model: MjModel,
         backend: str,
         height: int,
         width: int,
-        camera: mujoco.MjvCamera,
+        camera: MjvCamera,
     ) -> None:
         """Prepare to draw `model` in images of `height` x `width` pixels as `camera` sees it."""
         self.model = model
@@ -115,8 +122,8 @@ class MujocoCamera:
 
     def draw(
         self,
-        data: mujoco.MjData,
-        pose: Callable[[mujoco.MjModel, mujoco.MjData], None] | None = None,
+        data: MjData,
+        pose: Callable[[MjModel, MjData], None] | None = None,
     ) -> np.ndarray:
         """Return an image uint8 [H, W, 3] of the simulation `data`.
 
@@ -162,7 +169,7 @@ def _context(backend: str, width: int, height: int) -> Any:
 
 
 @contextmanager
-def _plain_visuals(model: mujoco.MjModel, height: int, width: int) -> Iterator[None]:
+def _plain_visuals(model: MjModel, height: int, width: int) -> Iterator[None]:
     """Set what an `MjrContext` reads from the model when it is made, and put it back."""
     quality, output = model.vis.quality, model.vis.global_
     before = (quality.offsamples, quality.shadowsize, output.offheight, output.offwidth)

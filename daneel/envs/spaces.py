@@ -68,9 +68,9 @@ class ObservationMap:
         images = [key for key in keys if _is_image(native[key])]
         if len(images) > 1:
             raise self._refuse(native, f"{len(images)} images ({', '.join(images)})")
-        groups: dict[str, tuple[spaces.Space, Callable[[Any], Any]]] = {
-            "image": (native[key], _item(key)) for key in images
-        }
+        groups: dict[str, tuple[spaces.Space, Callable[[Any], Any]]] = {}
+        if images:
+            groups["image"] = (native[images[0]], _item(images[0]))
         rest = {key: native[key] for key in keys if key not in images}
         if rest:
             groups["state"] = (_ordered_dict(rest), lambda value: value)
@@ -98,7 +98,7 @@ class ObservationMap:
             flat = None
         if not isinstance(flat, spaces.Box):
             raise self._refuse(space, f"a {type(space).__name__} space")
-        return _float_box(flat), lambda value: spaces.flatten(space, value).astype(np.float32)
+        return _float_box(flat), lambda value: np.array(spaces.flatten(space, value), np.float32)
 
     def _refuse(self, space: spaces.Space, what: str) -> SpaceError:
         return SpaceError(

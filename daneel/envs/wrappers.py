@@ -34,17 +34,22 @@ class ActionRepeat(gym.Wrapper):
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Take one decision."""
-        total, key, success = 0.0, self._success_key, False
-        for frames in range(1, self.repeat + 1):
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        total, frames, success = float(reward), 1, self._is_success(info)
+        while frames < self.repeat and not (terminated or truncated):
             observation, reward, terminated, truncated, info = self.env.step(action)
-            total += float(reward)
-            success = success or (key is not None and bool(info.get(key, False)))
-            if terminated or truncated:
-                break
+            total, frames, success = (
+                total + float(reward),
+                frames + 1,
+                success or self._is_success(info),
+            )
         info = {**info, "frames": frames}
-        if key is not None:
-            info[key] = success
+        if self._success_key is not None:
+            info[self._success_key] = success
         return observation, total, bool(terminated), bool(truncated), info
+
+    def _is_success(self, info: dict[str, Any]) -> bool:
+        return self._success_key is not None and bool(info.get(self._success_key, False))
 
 
 class Modalities(gym.Wrapper):

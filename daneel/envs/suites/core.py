@@ -9,12 +9,17 @@ from gymnasium.envs.registration import EnvSpec
 from daneel.errors import ConfigError, MissingExtraError
 
 _OPTIONAL = {"box2d": "Box2D", "phys2d": "jax", "tabular": "jax", "mujoco": "mujoco"}
+_NEEDS_OLD_MUJOCO = ("Pusher-v4",)  # refuses MuJoCo 3
 _OTHER_SUITES = ("shimmy", "metaworld", "gymnasium_robotics", "panda_gym")
 
 
 def ids() -> list[str]:
     """Return the registered ids that can be made here; ids of the other suites are left out."""
-    return [env_id for env_id, spec in gym.registry.items() if _is_usable(spec)]
+    return [
+        env_id
+        for env_id, spec in gym.registry.items()
+        if _is_usable(spec) and env_id not in _NEEDS_OLD_MUJOCO
+    ]
 
 
 def build(env_id: str, max_steps: int | None, pixels: bool, kwargs: dict[str, Any]) -> gym.Env:
@@ -38,7 +43,7 @@ def gym_make(env_id: str, max_steps: int | None, kwargs: dict[str, Any]) -> gym.
     """Call `gymnasium.make` without its checker, with errors that name the environment."""
     try:
         return gym.make(env_id, max_episode_steps=max_steps, disable_env_checker=True, **kwargs)
-    except gym.error.DependencyNotInstalled as error:
+    except (gym.error.DependencyNotInstalled, ImportError) as error:
         raise MissingExtraError(
             f"Env {env_id!r} needs a package that is not installed. Gymnasium says: {error}"
         ) from error

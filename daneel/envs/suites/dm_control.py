@@ -20,10 +20,7 @@ from daneel.envs.suites.core import gym_make
 
 choose_backend()  # dm_control picks its OpenGL library at import, and GLFW without a display fails
 
-import shimmy  # noqa: E402
 from shimmy.utils import envs_configs  # noqa: E402
-
-assert shimmy.DmControlCompatibilityV0 is not None
 
 _SUITE_IDS = {
     f"dm_control/{domain}-{task}-v0" for domain, task in envs_configs.DM_CONTROL_SUITE_ENVS
@@ -56,7 +53,7 @@ def success_key(env_id: str) -> str | None:
 class _Mended(gym.Wrapper):
     def __init__(self, env: gym.Env) -> None:
         super().__init__(env)
-        self.metadata = {**env.metadata, "render_fps": 1.0 / env.unwrapped.dt}  # type: ignore
+        self.metadata = {**env.metadata, "render_fps": 1.0 / env.get_wrapper_attr("dt")}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
         return self.env.reset(seed=seed, options=options)[0], {}

@@ -11,11 +11,11 @@ What is mended here, with metaworld 3.1.1:
 from typing import Any
 
 import gymnasium as gym
-import mujoco
 import numpy as np
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from metaworld.sawyer_xyz_env import SawyerXYZEnv
 
+from daneel.envs.rendering import mujoco
 from daneel.errors import unknown_name
 
 _PREFIX = "Meta-World/"

@@ -1,11 +1,15 @@
 """Gymnasium-Robotics: Fetch, Shadow hand, Adroit hand, Franka kitchen and mazes."""
 
+import contextlib
+import io
 from typing import Any
 
 import gymnasium as gym
-import gymnasium_robotics
 
 from daneel.envs.suites.core import gym_make
+
+with contextlib.redirect_stderr(io.StringIO()):  # a notice about old versions at every import
+    import gymnasium_robotics
 
 gym.register_envs(gymnasium_robotics)
 
@@ -39,6 +43,5 @@ class _KitchenSuccess(gym.Wrapper):
     def step(self, action: Any):
         observation, reward, terminated, truncated, info = self.env.step(action)
         done = set(info["episode_task_completions"])
-        goal: dict[str, Any] = self.env.unwrapped.goal  # type: ignore
-        info["success"] = done >= set(goal)
+        info["success"] = done >= set(self.env.get_wrapper_attr("goal"))
         return observation, reward, terminated, truncated, info
