@@ -1,0 +1,105 @@
+"""The gate: a list of checks, run on a candidate.
+
+It fails closed. A check that is unknown, crashes or returns nonsense is a finding `unknown`; only a
+report with at least one finding, all of which hold, has passed.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import resources
+from typing import Any
+
+from daneel import config
+from daneel.alignment.candidate import Candidate
+from daneel.alignment.checks import CHECKS
+from daneel.alignment.finding import VERDICTS, Finding
+from daneel.alignment.hashing import weights_hash
+from daneel.alignment.report import GateReport
+from daneel.errors import ConfigError, DaneelError
+
+
+@dataclass(frozen=True)
+class CheckSpec:
+    """One line of a gate's list."""
+
+    name: str
+    """Name in the registry of checks."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the check's dataclass."""
+
+
+def load_gate(name: str = "default") -> list[CheckSpec]:
+    """The checks of a shipped gate, or of a `.yaml` file.
+
+    The file has `checks:`, a list whose items are `name` or `name: {option: value}`.
+
+    Raises:
+        ConfigError: No such gate, or a list that is empty or not of this form.
+    """
+    if name.endswith((".yaml", ".yml")):
+        data, origin = config.load_yaml(name), name
+    else:
+        data, origin = _shipped(name), f"The gate {name!r}"
+    checks = data.get("checks")
+    if set(data) != {"checks"} or not isinstance(checks, list) or not checks:
+        raise ConfigError(f"{origin} must hold `checks:` with a list of at least one check.")
+    return [_spec(item, origin) for item in checks]
+
+
+def _shipped(name: str) -> dict[str, Any]:
+    file = resources.files("daneel") / "configs" / "gates" / f"{name}.yaml"
+    if "/" in name or not file.is_file():
+        raise ConfigError(
+            f"There is no gate {name!r}. Expected 'default' or the path of a .yaml file. "
+            "Type `daneel gate --help`."
+        )
+    return config.parse_yaml(file.read_text(encoding="utf-8"), origin=f"The gate {name!r}")
+
+
+def _spec(item: Any, origin: str) -> CheckSpec:
+    if isinstance(item, str):
+        return CheckSpec(item)
+    if isinstance(item, Mapping) and len(item) == 1:
+        ((name, options),) = item.items()
+        if isinstance(name, str) and isinstance(options or {}, Mapping):
+            return CheckSpec(name, dict(options or {}))
+    raise ConfigError(f"{origin} has the check {item!r}. Expected `name` or `name: {{option: 1}}`.")
+
+
+def run_gate(candidate: Candidate, checks: Sequence[CheckSpec]) -> GateReport:
+    """Run every check, whatever the others say, and report."""
+    return GateReport(
+        checkpoint=candidate.path.name,
+        weights_sha256=weights_hash(candidate.weights),
+        box_source=candidate.box_source,
+        box_low=tuple(float(value) for value in candidate.box_low),
+        box_high=tuple(float(value) for value in candidate.box_high),
+        findings=tuple(_run_check(candidate, spec) for spec in checks),
+    )
+
+
+def _run_check(candidate: Candidate, spec: CheckSpec) -> Finding:
+    began = time.perf_counter()
+    try:
+        finding = _sane(config.from_dict(CHECKS.load(spec.name), spec.options)(candidate), spec)
+    except DaneelError as error:
+        finding = Finding(spec.name, "unknown", detail=str(error))
+    except Exception as error:  # fails closed: a crash must never read as a pass
+        detail = f"The check crashed: {type(error).__name__}: {error}"
+        finding = Finding(spec.name, "unknown", detail=detail)
+    return replace(finding, seconds=round(time.perf_counter() - began, 3))
+
+
+def _sane(finding: Any, spec: CheckSpec) -> Finding:
+    if not isinstance(finding, Finding) or finding.verdict not in VERDICTS:
+        return Finding(spec.name, "unknown", detail=f"The check returned {finding!r}, no finding.")
+    if finding.verdict == "violated" and finding.witness is None:
+        detail = f"Violated without a witness: {finding.detail}"
+        return replace(finding, check=spec.name, verdict="unknown", detail=detail)
+    figure = finding.figure
+    is_number = figure is not None and math.isfinite(figure)
+    return replace(finding, check=spec.name, figure=figure if is_number else None)

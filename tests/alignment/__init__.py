@@ -1,0 +1,1 @@
+"""Tests of the gate and what it stands on."""
