@@ -3,10 +3,12 @@
 Shadows, reflections and multisampling are off: on a CPU they cost 10 to 100 times the rest.
 """
 
+import atexit
 import functools
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -69,6 +71,16 @@ def require_backend(env_id: str) -> str:
     return backend
 
 
+_VISIBLE = (
+    mujoco.mj_kinematics,
+    mujoco.mj_comPos,
+    mujoco.mj_camlight,
+    mujoco.mj_flex,
+    mujoco.mj_tendon,
+)
+"""What turns a state into positions of bodies, cameras, lights, flexible bodies and tendons."""
+
+
 @functools.cache
 def _first_working(chosen: str) -> str | None:
     if chosen in (*_BACKENDS, "glfw"):
@@ -92,8 +104,8 @@ def _works(backend: str) -> bool:
 class MujocoCamera:
     """Draws one MuJoCo simulation from one camera.
 
-    The simulation's data are copied before each image and only the copy is shown, so nothing of
-    the simulation changes, warm starts included.
+    The simulation's state is copied before each image, and the positions of what is to be seen are
+    computed from the copy; so nothing of the simulation changes, warm starts included.
     """
 
     def __init__(
@@ -108,6 +120,7 @@ class MujocoCamera:
         self.model = model
         self._camera = camera
         self._data = mujoco.MjData(model)
+        self._state = np.empty(mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_INTEGRATION))
         self._scene = mujoco.MjvScene(model, maxgeom=10_000)
         for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
             self._scene.flags[flag] = False
@@ -119,6 +132,10 @@ class MujocoCamera:
         with _plain_visuals(model, height, width):
             self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._is_open = True
+        # Registered after MuJoCo's own exit function, so it runs before that ends EGL.
+        self._close_at_exit = functools.partial(_close, weakref.ref(self))
+        atexit.register(self._close_at_exit)
 
     def draw(
         self,
@@ -129,10 +146,12 @@ class MujocoCamera:
 
         Args:
             data: Left as it is.
-            pose: Called with the model and the copy of the data to be shown, for example to put
-                markers in place.
+            pose: Called with the model and the copy to be shown, for example to move what is only
+                there to be looked at.
         """
-        mujoco.mj_copyData(self._data, self.model, data)
+        self._copy_state(data)
+        for compute in _VISIBLE:
+            compute(self.model, self._data)
         if pose is not None:
             pose(self.model, self._data)
         self._gl.make_current()
@@ -144,6 +163,11 @@ class MujocoCamera:
         mujoco.mjr_readPixels(self._image, None, self._viewport, self._context)
         return self._image[::-1].copy()  # OpenGL counts rows from the bottom
 
+    def _copy_state(self, data: MjData) -> None:
+        everything = mujoco.mjtState.mjSTATE_INTEGRATION
+        mujoco.mj_getState(self.model, data, self._state, everything)
+        mujoco.mj_setState(self.model, self._data, self._state, everything)
+
     def refresh(self) -> None:
         """Show terrain that has changed since the last image."""
         self._gl.make_current()
@@ -151,10 +175,25 @@ class MujocoCamera:
             mujoco.mjr_uploadHField(self.model, self._context, index)
 
     def close(self) -> None:
-        """Free the OpenGL context."""
+        """Free the OpenGL context; again is harmless."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        atexit.unregister(self._close_at_exit)
         self._gl.make_current()
         self._context.free()
         self._gl.free()
+
+    def __del__(self) -> None:
+        """Free the OpenGL context of a camera that nobody closed."""
+        if getattr(self, "_is_open", False):
+            self.close()
+
+
+def _close(camera: "weakref.ref[MujocoCamera]") -> None:
+    target = camera()
+    if target is not None:
+        target.close()
 
 
 def _context(backend: str, width: int, height: int) -> Any:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec
 
 from daneel.envs.suites.core import gym_make
 
@@ -70,7 +71,7 @@ def _mended(env_id: str) -> Any:
     spec = gym.registry.get(env_id)
     if spec is None or not env_id.startswith("PandaFlip"):
         return env_id
-    return gym.envs.registration.EnvSpec(
+    return EnvSpec(
         id=spec.id,
         entry_point="daneel.envs.suites.panda_flip:SeededFlipEnv",
         max_episode_steps=spec.max_episode_steps,

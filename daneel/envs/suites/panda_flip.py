@@ -22,6 +22,9 @@ _COLOURS = (((230, 60, 60), (60, 160, 60)), ((60, 90, 220), (240, 200, 60)))
 class SeededFlip(Flip):
     """The flip task with goals from `np_random`, uniform over all rotations."""
 
+    np_random: np.random.Generator
+    """Set by `RobotTaskEnv.reset`."""
+
     def _create_scene(self) -> None:
         self.sim.create_plane(z_offset=-0.4)
         self.sim.create_table(length=1.1, width=0.7, height=0.4, x_offset=-0.3)
