@@ -2,7 +2,6 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
 
 import pytest
 
@@ -27,10 +26,8 @@ def _registries() -> dict[str, Registry]:
 REGISTRIES = _registries()
 
 
-def _entries() -> Iterator[tuple[Registry, Entry]]:
-    for registry in REGISTRIES.values():
-        for entry in registry.entries():
-            yield registry, entry
+def _entries() -> list[tuple[Registry, Entry]]:
+    return [(registry, entry) for registry in REGISTRIES.values() for entry in registry.entries()]
 
 
 def test_the_rooms_export_their_registries() -> None:

@@ -81,21 +81,14 @@ def run(options: Options) -> int:
     return 0
 
 
-def examine() -> list[Item]:
-    """Look at everything; a look that fails becomes an item of its own."""
-    sections: dict[str, Callable[[], Iterator[Item]]] = {
-        "machine": _machine,
-        "gpu": _gpu,
-        "rendering": _rendering,
-        "packages": _packages,
-        "extras": _extras,
-    }
+def examine(*sections: str) -> list[Item]:
+    """Look at some sections, or at all; a look that fails becomes an item of its own."""
     items: list[Item] = []
-    for name, look in sections.items():
+    for section in sections or SECTIONS:
         try:
-            items.extend(look())
+            items.extend(SECTIONS[section]())
         except (ImportError, OSError, DaneelError) as error:
-            items.append(Item(name, name, "missing", f"could not be examined: {error}"))
+            items.append(Item(section, section, "missing", f"could not be examined: {error}"))
     return items
 
 
@@ -243,3 +236,13 @@ def _tested_versions() -> dict[str, str]:
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     pins = (line.partition("==") for line in lines if "==" in line and not line.startswith("#"))
     return {canonicalize_name(name): version.strip() for name, _, version in pins}
+
+
+SECTIONS: dict[str, Callable[[], Iterator[Item]]] = {
+    "machine": _machine,
+    "gpu": _gpu,
+    "rendering": _rendering,
+    "packages": _packages,
+    "extras": _extras,
+}
+"""What is looked at, in the order of the report."""

@@ -14,7 +14,7 @@ from daneel.envs import rendering
 
 
 def _items(section: str) -> dict[str, doctor.Item]:
-    return {item.name: item for item in doctor.examine() if item.section == section}
+    return {item.name: item for item in doctor.examine(section)}
 
 
 def test_json_report_covers_every_section(capsys: pytest.CaptureFixture[str]) -> None:
