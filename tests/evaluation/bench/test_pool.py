@@ -1,0 +1,48 @@
+"""The pool: all commands run, at most some at once, one thread each, none left behind."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from daneel.evaluation.bench import pool
+
+
+def command(name: str, code: str, folder: Path) -> pool.Command:
+    """A small Python program."""
+    return pool.Command(name, (sys.executable, "-c", code), folder / f"{name}.log")
+
+
+def test_every_command_runs_and_tells_how_it_ended(tmp_path: Path) -> None:
+    """Exit status and output, with one thread a process."""
+    code = (
+        f"import os, time, pathlib; here = pathlib.Path({str(tmp_path)!r}); "
+        "me = here / (str(os.getpid()) + '.on'); me.touch(); time.sleep(0.3); "
+        "print(len(list(here.glob('*.on')))); me.unlink()"
+    )
+    commands = [command(f"c{at}", code, tmp_path) for at in range(4)]
+    seen = [int(end.last_lines()) for end in pool.run(commands, workers=2)]
+    assert max(seen) <= 2
+
+
+def test_stopping_early_leaves_no_process(tmp_path: Path) -> None:
+    """Whatever the caller does to the generator."""
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    quick = command("quick", "pass", tmp_path)
+    slow = command("slow", code, tmp_path)
+    running = pool.run([slow, quick], workers=2)
+    next(running)
+    pid = int(_wait_for_text(slow.log))
+    running.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def _wait_for_text(path: Path) -> str:
+    deadline = time.monotonic() + 20
+    while not (text := path.read_text()).endswith("\n"):
+        assert time.monotonic() < deadline, "the process never started"
+        time.sleep(0.05)
+    return text
