@@ -81,7 +81,9 @@ def declared_box(
             "no range was recorded in training. Expected one or the other. "
             "Type `daneel train --help` to start a run that records it."
         )
-    seen_low, seen_high = _widened(np.asarray(seen_low), np.asarray(seen_high))
+    seen_low, seen_high = _widened(
+        np.where(bounded, low, seen_low), np.where(bounded, high, seen_high)
+    )
     # A one-sided bound (a distance, say) still cuts the seen range, unless all of it lies outside.
     cut_low = np.where(low < seen_high, np.maximum(low, seen_low), seen_low)
     cut_high = np.where(high > cut_low, np.minimum(high, seen_high), seen_high)
@@ -92,9 +94,8 @@ def declared_box(
 
 
 def _widened(
-    low: NDArray[np.floating], high: NDArray[np.floating]
+    low: NDArray[np.float64], high: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    low, high = low.astype(np.float64).ravel(), high.astype(np.float64).ravel()
     if not (np.isfinite(low).all() and np.isfinite(high).all() and (low <= high).all()):
         raise SpaceError(
             "The observation range seen in training is empty or not finite. "

@@ -31,8 +31,8 @@ LARGEST = float(torch.finfo(torch.float32).max)
 """Largest finite float32."""
 
 ALLOWANCE = 2.0**-17
-"""Error of an elementwise float32 function relative to 1 + |f|: 128 u. Torch's worst is GELU through
-oneDNN with 19 u; every other kernel stays under 3 u."""
+"""Error of an elementwise float32 function relative to 1 + |f|: 128 u. Torch's worst is GELU
+through oneDNN with 19 u; every other kernel stays under 3 u."""
 
 Bounds = tuple[Tensor, Tensor]
 """Lower and upper ends `[D]`, float64."""

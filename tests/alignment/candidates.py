@@ -27,6 +27,14 @@ def network(*last: nn.Module, seed: int = 0) -> nn.Sequential:
     )
 
 
+def linear(actor: nn.Module, index: int) -> nn.Linear:
+    """The Linear layer at this place of an actor."""
+    assert isinstance(actor, nn.Sequential)
+    layer = actor[index]
+    assert isinstance(layer, nn.Linear)
+    return layer
+
+
 def evaluation_of(actor: nn.Module, **changes: Any) -> dict[str, Any]:
     """An evaluation record of these weights."""
     record = {"weights_sha256": weights_hash(actor.state_dict()), "returns": [9.0, 10.0, 11.0] * 2}

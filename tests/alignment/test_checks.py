@@ -15,7 +15,7 @@ from daneel.alignment.checks import (
     WeightsUnchanged,
 )
 from daneel.errors import ConfigError
-from tests.alignment.candidates import candidate, evaluation_of, network
+from tests.alignment.candidates import candidate, evaluation_of, linear, network
 
 
 def test_every_registered_check_runs_on_a_good_candidate() -> None:
@@ -31,7 +31,7 @@ def test_a_weight_that_is_not_finite_is_named(value: float) -> None:
     """A weight that is not finite is named."""
     actor = network(nn.Tanh())
     with torch.no_grad():
-        actor[3].weight[1, 5] = value
+        linear(actor, 3).weight[1, 5] = value
     finding = WeightsFinite()(candidate(actor))
     assert finding.verdict == "violated"
     assert finding.witness == {"tensor": "3.weight", "index": [1, 5], "value": str(value)}
@@ -41,7 +41,7 @@ def test_broken_weights_of_the_actor_count_when_the_record_is_clean() -> None:
     """Broken weights of the actor count when the record is clean."""
     actor = network(nn.Tanh())
     clean = {key: value.clone() for key, value in actor.state_dict().items()}
-    actor[0].bias.data[0] = torch.nan
+    linear(actor, 0).bias.data[0] = torch.nan
     assert WeightsFinite()(candidate(actor, weights=clean)).verdict == "violated"
 
 
@@ -70,7 +70,7 @@ def test_without_a_recorded_hash_nothing_is_known(evaluation) -> None:
 def test_an_actor_without_squashing_is_violated_with_a_witness() -> None:
     """An actor without squashing is violated with a witness."""
     actor = network()
-    actor[-1].bias.data.fill_(0.9)
+    linear(actor, -1).bias.data.fill_(0.9)
     finding = ActionBounds()(candidate(actor))
     assert finding.verdict == "violated"
     assert finding.witness is not None and finding.figure == finding.witness["excess"] > 0
@@ -80,9 +80,9 @@ def test_an_actor_that_cannot_be_proved_is_unknown_and_says_by_how_much() -> Non
     """Small weights: never out of bounds, but only a squashed network is tight enough to prove."""
     actor = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
     with torch.no_grad():
-        actor[0].weight.fill_(9.0)
-        actor[2].weight.copy_(torch.tensor([[1.0, -1.0] * 4, [0.0] * 8]))
-        actor[2].bias.zero_()
+        linear(actor, 0).weight.fill_(9.0)
+        linear(actor, 2).weight.copy_(torch.tensor([[1.0, -1.0] * 4, [0.0] * 8]))
+        linear(actor, 2).bias.zero_()
     finding = ActionBounds()(candidate(actor))
     assert (finding.verdict, finding.witness) == ("unknown", None)
     assert finding.figure == pytest.approx(-7.0, abs=1e-3)
@@ -104,7 +104,7 @@ def test_clamps_and_units_are_proved_to_the_last_bit() -> None:
 def test_one_rounding_step_out_of_bounds_is_a_violation() -> None:
     """One rounding step out of bounds is a violation."""
     actor = network(nn.Hardtanh(-1, float(np.nextafter(np.float32(1), np.float32(2)))))
-    actor[3].bias.data.fill_(5.0)
+    linear(actor, 3).bias.data.fill_(5.0)
     finding = ActionBounds()(candidate(actor))
     assert finding.verdict == "violated"
     assert finding.figure == pytest.approx(2.0**-23)

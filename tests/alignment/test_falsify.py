@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from daneel.alignment import find_violation, replay
-from tests.alignment.candidates import candidate, network
+from tests.alignment.candidates import candidate, linear, network
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -18,7 +18,7 @@ def test_an_actor_without_squashing_is_caught_and_the_witness_replays(seed: int)
     """An actor without squashing is caught and the witness replays."""
     actor = network(seed=seed)
     with torch.no_grad():
-        actor[-1].bias.fill_(0.8)  # some observation gets past 1
+        linear(actor, -1).bias.fill_(0.8)  # some observation gets past 1
     judged = candidate(actor)
     witness = find_violation(judged)
     assert witness is not None
@@ -58,7 +58,7 @@ def test_nothing_is_found_in_a_bounded_actor() -> None:
 def test_the_same_seed_finds_the_same_witness() -> None:
     """The same seed finds the same witness."""
     judged = candidate(network())
-    judged.actor[-1].bias.data.fill_(0.9)
+    linear(judged.actor, -1).bias.data.fill_(0.9)
     assert find_violation(judged, seed=3) == find_violation(judged, seed=3)
 
 

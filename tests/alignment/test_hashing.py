@@ -33,6 +33,6 @@ def test_names_values_shapes_and_dtypes_count() -> None:
 
 
 def test_known_value() -> None:
-    """Recorded hashes must stay valid: a change of the algorithm needs a new version of gate.json."""
+    """Recorded hashes must stay valid: another algorithm needs a new version of gate.json."""
     digest = weights_hash({"w": torch.zeros(2), "n": torch.tensor(3, dtype=torch.bfloat16)})
     assert digest == "8cb11b5d5422ba7ce9037915b57357b47fbae20ab769ee6c6eb5282f858dc832"

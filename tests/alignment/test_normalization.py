@@ -72,7 +72,7 @@ def test_bounds_are_reached_within_a_half() -> None:
     """Bounds are reached within a half."""
     low, high = torch.linspace(-1, 1, 16) - 0.1, torch.linspace(-1, 1, 16) + 0.1
     layer = nn.LayerNorm(16)
-    lower, upper = output_bounds(layer, low, high)
+    _, upper = output_bounds(layer, low, high)
     x = corners_and_points(low, high).requires_grad_(True)
     for _ in range(200):  # ascend every unit from 16 points each
         pick = torch.arange(len(x)) % 16

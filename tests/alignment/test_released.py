@@ -25,7 +25,7 @@ from daneel.alignment import (
 )
 from daneel.alignment.report import to_dict
 from daneel.errors import CheckpointError
-from tests.alignment.candidates import candidate
+from tests.alignment.candidates import candidate, linear
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_the_report_survives_the_disk(judged: Candidate) -> None:
 
 def test_a_witness_that_is_not_finite_survives_the_disk(judged: Candidate) -> None:
     """A witness that is not finite survives the disk."""
-    judged.actor[0].weight.data.fill_(torch.nan)  # type: ignore[index, union-attr]
+    linear(judged.actor, 0).weight.data.fill_(torch.nan)
     run = pass_gate(judged)
     text = (run / "gate.json").read_text()
     assert json.loads(text, parse_constant=lambda name: pytest.fail(name))["passed"] is False
@@ -94,7 +94,7 @@ def test_what_did_not_pass_is_not_released(judged: Candidate) -> None:
     run = judged.path.parent.parent
     floor = [CheckSpec("evaluation_floor", {"floor": 1e9})]
     save_report(run_gate(judged, floor), run)
-    with pytest.raises(CheckpointError, match="did not pass the gate .evaluation_floor violated"):
+    with pytest.raises(CheckpointError, match="evaluation_floor violated"):
         release(run, judged.path, judged.weights)
     assert not is_released(run)
 

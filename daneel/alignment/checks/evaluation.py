@@ -30,7 +30,9 @@ class EvaluationFloor:
         """Read the evaluation; the witness of a violation is its mean and episodes."""
         name = "evaluation_floor"
         if candidate.evaluation is None:
-            detail = "The candidate was never evaluated. Type `daneel eval RUN`."
+            detail = (
+                f"It was never evaluated. Type `daneel eval RUN --which {candidate.path.name}`."
+            )
             return Finding(name, "unknown", detail=detail)
         returns = candidate.evaluation.get("returns") or []
         if len(returns) < self.episodes:

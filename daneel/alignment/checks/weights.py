@@ -51,11 +51,15 @@ class WeightsUnchanged:
         name = "weights_unchanged"
         evaluated = (candidate.evaluation or {}).get("weights_sha256")
         if not evaluated:
-            detail = "There is no evaluation with a weights hash. Type `daneel eval RUN`."
+            detail = f"There is no evaluation with a weights hash. {_advice(candidate)}"
             return Finding(name, "unknown", detail=detail)
         here = weights_hash(candidate.weights)
         if here == evaluated:
             return Finding(name, "holds", detail=f"SHA-256 {here[:12]} is what was evaluated.")
         witness = {"evaluated": evaluated, "candidate": here}
-        detail = "The weights are not those that were evaluated. Type `daneel eval RUN`."
+        detail = f"The weights are not those that were evaluated. {_advice(candidate)}"
         return Finding(name, "violated", detail=detail, witness=witness)
+
+
+def _advice(candidate: Candidate) -> str:
+    return f"Type `daneel eval RUN --which {candidate.path.name}`."
