@@ -1,7 +1,7 @@
 # Everything happens in .venv; each step leaves a stamp there, so a second call starts at once.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 APT_PACKAGES := libegl1 libgl1-mesa-dri libosmesa6
 ARGS ?=
 WORKERS ?= auto

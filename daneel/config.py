@@ -24,7 +24,8 @@ from daneel.errors import ConfigError, nearest, unknown_name
 VERSION = 1
 """Version of the configuration files this code writes; it reads this and older ones."""
 
-SEE_FIELDS = "Type `daneel train --help` to see every field."
+HINT = "Type `daneel train --help` to see every field."
+"""Last sentence of what `from_dict` has to say, unless its caller knows better."""
 
 T = TypeVar("T")
 
@@ -63,15 +64,25 @@ def _plain(value: Any) -> Any:
     )
 
 
-def from_dict(cls: type[T], data: Mapping[str, Any]) -> T:
+class _FieldError(ConfigError):
+    """What is wrong with one field and what was expected, without the hint."""
+
+
+def from_dict(cls: type[T], data: Mapping[str, Any], hint: str = HINT) -> T:
     """Build the dataclass `cls` from plain data; absent keys keep their defaults.
 
-    `cls` may be a parametrised generic dataclass (`TrainConfig[PlannerConfig]`).
+    Args:
+        cls: A dataclass, or a parametrised generic one (`TrainConfig[PlannerConfig]`).
+        data: Values by field name.
+        hint: Last sentence of an error, the next command to type.
 
     Raises:
         ConfigError: A key is unknown (the nearest are named), missing, or has the wrong type.
     """
-    return _build_dataclass(cls, data, where="")
+    try:
+        return _build_dataclass(cls, data, where="")
+    except _FieldError as error:
+        raise ConfigError(f"{error} {hint}") from None
 
 
 def _build_dataclass(cls: Any, data: Any, where: str) -> Any:
@@ -86,9 +97,9 @@ def _build_dataclass(cls: Any, data: Any, where: str) -> Any:
             raise _unknown_key(str(key), list(fields), where)
     for name, field in fields.items():
         if name not in data and _is_required(field):
-            raise ConfigError(
+            raise _FieldError(
                 f"The configuration has no value for {_join(where, name)!r}. "
-                "This field has no default. Add it to the file or pass it as a flag."
+                "This field has no default."
             )
     values = {
         name: _convert(bound.get(hints[name], hints[name]), value, _join(where, name))
@@ -103,7 +114,7 @@ def _is_required(field: dataclasses.Field[Any]) -> bool:
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
-    """Return `value` as the annotated type `hint`, or raise a `ConfigError` naming `where`."""
+    """Return `value` as the annotated type `hint`, or raise an error naming `where`."""
     origin: Any = typing.get_origin(hint) or hint
     if hint is Any or isinstance(hint, TypeVar):
         return value
@@ -144,9 +155,8 @@ def _convert_literal(choices: tuple[Any, ...], value: Any, where: str) -> Any:
             return choice
     close = nearest(value, [str(choice) for choice in choices]) if isinstance(value, str) else []
     advice = f" Nearest: {', '.join(close)}." if close else ""
-    raise ConfigError(
-        f"{where} is {value!r}. Expected one of {', '.join(repr(c) for c in choices)}.{advice} "
-        f"{SEE_FIELDS}"
+    raise _FieldError(
+        f"{where} is {value!r}. Expected one of {', '.join(repr(c) for c in choices)}.{advice}"
     )
 
 
@@ -200,17 +210,17 @@ def _join(where: str, name: str) -> str:
     return f"{where}.{name}" if where else name
 
 
-def _wrong_type(where: str, value: Any, expected: str) -> ConfigError:
+def _wrong_type(where: str, value: Any, expected: str) -> _FieldError:
     seen = "null" if value is None else f"{value!r} ({type(value).__name__})"
-    return ConfigError(f"{where} is {seen}. Expected {expected}. {SEE_FIELDS}")
+    return _FieldError(f"{where} is {seen}. Expected {expected}.")
 
 
-def _unknown_key(key: str, known: list[str], where: str) -> ConfigError:
+def _unknown_key(key: str, known: list[str], where: str) -> _FieldError:
     close = nearest(key, known)
     heading, names = ("Nearest", close) if close else ("Known", known)
     listed = ", ".join(_join(where, name) for name in names)
-    return ConfigError(
-        f"The configuration has no field {_join(where, key)!r}. {heading}: {listed}. {SEE_FIELDS}"
+    return _FieldError(
+        f"The configuration has no field {_join(where, key)!r}. {heading}: {listed}."
     )
 
 

@@ -150,6 +150,18 @@ def test_unknown_key_is_answered_with_the_nearest(data: dict[str, Any], expected
     assert expected in str(caught.value)
 
 
+def test_hint_is_the_last_sentence() -> None:
+    """`daneel train --help` unless the caller knows better; a range check speaks for itself."""
+    for data, hint in (({"step": 1}, config.HINT), ({"steps": "x"}, config.HINT)):
+        with pytest.raises(ConfigError) as caught:
+            config.from_dict(Train[Planner], data)
+        assert str(caught.value).endswith(hint)
+    with pytest.raises(ConfigError, match=r"Edit the gate's file\.$"):
+        config.from_dict(Env, {"id": 1}, hint="Edit the gate's file.")
+    with pytest.raises(ConfigError, match=r"Expected at least 1\.$"):
+        config.from_dict(Planner, {"horizon": 0})
+
+
 def test_missing_required_field_is_named() -> None:
     """A field without a default must be given."""
     with pytest.raises(ConfigError, match="no value for 'steps'"):
