@@ -3,7 +3,7 @@
 The gate proves bounds layer by layer, so it needs Linear, ReLU, Tanh, ... and nothing hidden in a
 `forward`. Everything else that the library does between observation and action is written as an
 equal Linear layer: batch renormalisation at its running statistics, the mean over quantiles, the
-step from [-1, 1] to the environment's units, and clipping (two ReLUs, exact up to rounding).
+step from [-1, 1] to the environment's units. Clipping is a layer that knows its own bounds.
 
 Legend: B batch, D observation, H hidden, A action dimensions, Q quantiles.
 """
@@ -27,6 +27,28 @@ from torch import Tensor, nn
 from daneel.errors import SpaceError
 
 
+class Clip(nn.Module):
+    """`min(max(x, low), high)` of each action dimension."""
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, low: Tensor, high: Tensor) -> None:
+        """Clips `[B, A]` to `low`, `high` `[A]`."""
+        super().__init__()
+        self.register_buffer("low", low.float())
+        self.register_buffer("high", high.float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x` `[B, A]`, clipped."""
+        return torch.clamp(x, self.low, self.high)
+
+    def bounds(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+        """What interval bounds `[A]` become; exact, for the gate."""
+        ends = self.low.double(), self.high.double()
+        return low.clamp(*ends), high.clamp(*ends)
+
+
 def plain_actor(
     model: BaseAlgorithm, action_space: spaces.Space[Any]
 ) -> tuple[nn.Module, dict[str, Any]]:
@@ -45,7 +67,7 @@ def plain_actor(
         if model.policy.squash_output:
             layers += _unsquash(layers, action_space)
         else:
-            layers += _clip(action_space)
+            layers.append(_clip(action_space))
     actor = nn.Sequential(*(_plain(layer) for layer in layers)).cpu().eval().requires_grad_(False)
     return actor, {"output": "action" if isinstance(action_space, spaces.Box) else "logits"}
 
@@ -81,15 +103,12 @@ def _unsquash(layers: list[nn.Module], action_space: spaces.Box) -> list[nn.Modu
     squash: list[nn.Module] = [] if isinstance(layers[-1], nn.Tanh) else [nn.Tanh()]
     if bool((low == -1).all() and (high == 1).all()):
         return squash
-    return [*squash, _linear(torch.diag((high - low) / 2), (high + low) / 2)]
+    # The sum can round to just beyond a bound.
+    return [*squash, _linear(torch.diag((high - low) / 2), (high + low) / 2), _clip(action_space)]
 
 
-def _clip(action_space: spaces.Box) -> list[nn.Module]:
-    """`min(max(x, low), high)` as high - relu((high - low) - relu(x - low))."""
-    low, high = (torch.as_tensor(x.ravel()) for x in (action_space.low, action_space.high))
-    one = torch.eye(len(low))
-    at_least_low = [_linear(one, -low), nn.ReLU(), _linear(-one, high - low)]
-    return [*at_least_low, nn.ReLU(), _linear(-one, high)]
+def _clip(action_space: spaces.Box) -> Clip:
+    return Clip(*(torch.as_tensor(x.ravel()) for x in (action_space.low, action_space.high)))
 
 
 def _plain(layer: nn.Module) -> nn.Module:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, field
-from typing import Any
 
 import sb3_contrib
 import stable_baselines3
@@ -44,9 +43,9 @@ NAMED_FIELDS = (
 OURS = frozenset(
     "self policy env seed device verbose tensorboard_log action_noise replay_buffer_class "
     "rollout_buffer_class rollout_buffer_kwargs stats_window_size optimize_memory_usage "
-    "_init_setup_model".split()
+    "policy_kwargs replay_buffer_kwargs _init_setup_model".split()
 )
-"""Constructor arguments that Daneel sets, or that a checkpoint without pickle cannot hold."""
+"""Constructor arguments that Daneel sets, or that plain configuration cannot express."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,9 @@ class SB3Config:
     """Standard deviation of Gaussian noise on the scaled action in [-1, 1] (off-policy, continuous
     actions). The library's default is none, also for td3 and ddpg; its examples use 0.1."""
 
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    """Other arguments of the algorithm's constructor, by name: `n_steps`, `ent_coef`, `tau`, ..."""
+    kwargs: dict[str, int | float | bool | str] = field(default_factory=dict)
+    """Other arguments of the algorithm's constructor, name and value in turn:
+    `--agent.kwargs n_steps 512 ent_coef 0.01`."""
 
     def __post_init__(self) -> None:
         """Checks each value, and that the algorithm has the argument at all.

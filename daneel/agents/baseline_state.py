@@ -38,14 +38,13 @@ HINDSIGHT = ("ep_start", "ep_length")
 
 
 def pack_model(name: str, model: BaseAlgorithm) -> dict[str, Any]:
-    """Weights, target networks, optimisers, temperatures, counters and gSDE noise of `model`."""
+    """Weights, target networks, optimisers, temperatures and counters of `model`."""
     modules, variables = model._get_torch_save_params()
     return {
         "algorithm": name,
         "modules": {key: _pack_part(attrgetter(key)(model)) for key in modules},
         "variables": {key: attrgetter(key)(model).detach() for key in variables},
         "counters": {key: getattr(model, key) for key in COUNTERS if hasattr(model, key)},
-        "noise": {key: value for key, value in vars(_noise_holder(model)).items() if key in _NOISE},
     }
 
 
@@ -72,7 +71,16 @@ def unpack_model(name: str, model: BaseAlgorithm, state: dict[str, Any]) -> None
         ) from error
     for key, value in state["counters"].items():
         setattr(model, key, value)
-    for key, value in state["noise"].items():
+
+
+def pack_noise(model: BaseAlgorithm) -> dict[str, Any]:
+    """The matrices of state-dependent exploration (gSDE), empty for a model without."""
+    return {key: value for key, value in vars(_noise_holder(model)).items() if key in _NOISE}
+
+
+def unpack_noise(model: BaseAlgorithm, state: dict[str, Any]) -> None:
+    """Restores what `pack_noise` returned."""
+    for key, value in state.items():
         setattr(_noise_holder(model), key, torch.as_tensor(value, device=model.device))
 
 

@@ -2,14 +2,8 @@
 
 Nothing is re-implemented. An agent here holds the library's own algorithm object, built with the
 library's defaults unless the configuration says otherwise, and `daneel.training.baseline_loop`
-calls its own `learn`. This file says which algorithm a name stands for, checks its settings, and
-turns Daneel's dict observations into the native ones:
-
-- only `state`: a flat Box, `MlpPolicy`;
-- only `image`: a Box of pixels, `CnnPolicy`;
-- `state`, `achieved`, `goal`: the Dict of a goal environment, `MultiInputPolicy`, and hindsight
-  experience replay (Andrychowicz et al. 2017, arXiv 1707.01495) for the off-policy algorithms;
-- anything else: the Dict as it is, `MultiInputPolicy`.
+calls its own `learn`. Goal environments get hindsight experience replay (Andrychowicz et al. 2017,
+arXiv 1707.01495) with the off-policy algorithms.
 
 Sources: Raffin et al. 2021, "Stable-Baselines3: Reliable Reinforcement Learning Implementations",
 JMLR 22(268); each algorithm's paper stands at its class.
@@ -34,54 +28,11 @@ from torch import nn
 
 from daneel.agents import baseline_state
 from daneel.agents.baseline_actor import plain_actor
-from daneel.agents.baseline_config import (
-    ALGORITHMS,
-    CONTINUOUS_ONLY,
-    DISCRETE_ONLY,
-    NAMED_FIELDS,
-    SB3Config,
-)
+from daneel.agents.baseline_config import ALGORITHMS, NAMED_FIELDS, SB3Config
+from daneel.agents.baseline_spaces import check_spaces, is_goal, native_space, to_native
 from daneel.agents.protocol import AgentState
-from daneel.errors import ConfigError, SpaceError
+from daneel.errors import ConfigError
 from daneel.world_models import Batch
-
-GOAL_KEYS = {"state": "observation", "achieved": "achieved_goal", "goal": "desired_goal"}
-"""Daneel's keys of a goal environment, and Gymnasium-Robotics' own names for them."""
-
-
-def native_space(observation_space: spaces.Dict) -> tuple[spaces.Space[Any], str]:
-    """The observation space that the algorithm sees, and the name of the policy that reads it.
-
-    Raises:
-        SpaceError: A modality is of a kind that Stable-Baselines3 cannot read.
-    """
-    for key, space in observation_space.spaces.items():
-        if not isinstance(space, spaces.Box | spaces.Discrete | spaces.MultiBinary):
-            raise SpaceError(
-                f"The observation {key!r} is {space}. Stable-Baselines3 reads arrays and class "
-                "labels only. Type `daneel train ENV` without --agent to use Daneel's own agent."
-            )
-    keys = set(observation_space.spaces)
-    if keys in ({"state"}, {"image"}):
-        (key,) = keys
-        return observation_space[key], "MlpPolicy" if key == "state" else "CnnPolicy"
-    names = GOAL_KEYS if is_goal(observation_space) else {}
-    native = {names.get(key, key): space for key, space in observation_space.spaces.items()}
-    return spaces.Dict(native), "MultiInputPolicy"
-
-
-def is_goal(observation_space: spaces.Dict) -> bool:
-    """Whether these are the observations of a goal environment."""
-    return {"achieved", "goal"} <= set(observation_space.spaces)
-
-
-def to_native(obs: dict[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
-    """The native form of dict observations, batched or not."""
-    if len(obs) == 1:
-        return next(iter(obs.values()))
-    if "achieved" not in obs:
-        return obs
-    return {GOAL_KEYS.get(key, key): value for key, value in obs.items()}
 
 
 class SB3Agent:
@@ -122,9 +73,8 @@ class SB3Agent:
         self.config = config
         self.algorithm_class = ALGORITHMS[config.name]
         self.observation_space, self.action_space = observation_space, action_space
-        _check_actions(config.name, action_space)
         self.native_observation_space, policy = native_space(observation_space)
-        _check_policy(self.algorithm_class, config.name, policy)
+        check_spaces(config.name, policy, action_space)
         settings = self._settings(buffer_size, learns=env is not None)
         stand_in = _SpacesOnly(self.native_observation_space, action_space)
         with nullcontext() if env is not None else baseline_state.untouched_generators():
@@ -139,8 +89,7 @@ class SB3Agent:
         settings: dict[str, Any] = {k: v for k, v in named.items() if v is not None}
         settings |= config.kwargs
         if config.net_arch is not None:
-            policy_kwargs = dict(settings.get("policy_kwargs", {}))
-            settings["policy_kwargs"] = policy_kwargs | {"net_arch": list(config.net_arch)}
+            settings["policy_kwargs"] = {"net_arch": list(config.net_arch)}
         if config.action_noise is not None and isinstance(self.action_space, spaces.Box):
             zeros = np.zeros(self.action_space.shape)
             settings["action_noise"] = NormalActionNoise(zeros, zeros + config.action_noise)
@@ -150,7 +99,7 @@ class SB3Agent:
 
     def _replay_settings(self, buffer_size: int | None, learns: bool) -> dict[str, Any]:
         if not learns:
-            return {"buffer_size": 1, "replay_buffer_kwargs": None}
+            return {"buffer_size": 1}
         settings: dict[str, Any] = {}
         if self.config.buffer_size is None and buffer_size is not None:
             settings["buffer_size"] = buffer_size
@@ -178,8 +127,10 @@ class SB3Agent:
     ) -> tuple[np.ndarray, AgentState]:
         """Actions `[N, A]` float32 (or `[N]` int64) for observations `[N, ...]`; keeps no state."""
         action, _ = self.model.predict(to_native(obs), deterministic=not explore)
-        discrete = isinstance(self.action_space, spaces.Discrete)
-        return np.asarray(action, np.int64 if discrete else np.float32), {}
+        if isinstance(self.action_space, spaces.Box):  # rescaling can round to beyond a bound
+            bounded = np.clip(action, self.action_space.low, self.action_space.high)
+            return bounded.astype(np.float32, copy=False), {}
+        return np.asarray(action, np.int64), {}
 
     def reset_state(self, state: AgentState, mask: np.ndarray) -> AgentState:
         """`state` as it is: these policies remember nothing between decisions."""
@@ -229,26 +180,6 @@ class _SpacesOnly(gym.Env[Any, Any]):
     def __init__(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]):
         self.observation_space = observation_space
         self.action_space = copy.deepcopy(action_space)  # the library seeds it
-
-
-def _check_actions(name: str, action_space: spaces.Space[Any]) -> None:
-    if name in CONTINUOUS_ONLY and not isinstance(action_space, spaces.Box):
-        raise _wrong_space(name, f"actions are {action_space}", "continuous actions", "dqn")
-    if name in DISCRETE_ONLY and not isinstance(action_space, spaces.Discrete):
-        raise _wrong_space(name, f"actions are {action_space}", "discrete actions", "sac")
-
-
-def _check_policy(algorithm: type[BaseAlgorithm], name: str, policy: str) -> None:
-    if policy not in algorithm.policy_aliases:
-        kind = {"CnnPolicy": "an image"}.get(policy, "a dict of several arrays")
-        raise _wrong_space(name, f"observation is {kind}", "a single flat vector", "sac")
-
-
-def _wrong_space(name: str, seen: str, expected: str, other: str) -> SpaceError:
-    return SpaceError(
-        f"The environment's {seen}. {name} needs {expected}. "
-        f"Type the same command with `--agent {other}`."
-    )
 
 
 class SAC(SB3Agent):

@@ -21,7 +21,7 @@ import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.monitor import Monitor
 
-from daneel.agents.baselines import native_space, to_native
+from daneel.agents.baseline_spaces import native_space, to_native
 from daneel.errors import CheckpointError, NonFiniteError
 from daneel.training.collector import Observation, SeenRange
 from daneel.training.seeding import episode_seed

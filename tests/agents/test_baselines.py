@@ -3,11 +3,13 @@
 import random
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.vec_env import DummyVecEnv
 from stable_baselines3.her import HerReplayBuffer
 from torch.nn import Linear
 
@@ -20,7 +22,8 @@ from daneel.agents.baseline_state import (
     unpack_replay,
     untouched_generators,
 )
-from daneel.agents.baselines import SAC, SB3Agent, is_goal, native_space, to_native
+from daneel.agents.baseline_spaces import is_goal, native_space, replay_bytes, to_native
+from daneel.agents.baselines import SAC, SB3Agent
 from daneel.config import from_dict, to_dict
 from daneel.errors import CheckpointError, ConfigError, SpaceError
 
@@ -309,3 +312,46 @@ def test_single_updates_are_refused() -> None:
     with pytest.raises(ConfigError, match="sac was asked for a single update"):
         make("sac").update(batch)
     assert make("sac").updates_due(10) == 0
+
+
+@pytest.mark.parametrize(("name", "space"), [("sac", STATE), ("td3", GOAL), ("dqn", STATE)])
+def test_estimate_is_what_the_replay_takes(name: str, space: spaces.Dict) -> None:
+    """Against the arrays of a real replay of 50 rows."""
+    cls = AGENTS.load(name)
+    actions = DISCRETE if name == "dqn" else BOX
+    env = _Still(native_space(space)[0], actions)
+    agent = cls(
+        cls.Config(), space, actions, seed=0, env=DummyVecEnv([lambda: env]), buffer_size=50
+    )
+    replay = agent.model.replay_buffer
+    arrays = pack_replay(replay)["arrays"].values()
+    assert replay.buffer_size == 50
+    assert isinstance(replay, HerReplayBuffer) == is_goal(space)
+    replay.full = True
+    real = sum(_nbytes(array) for array in pack_replay(replay)["arrays"].values())
+    infos = 72 * 50 if is_goal(space) else 0
+    assert replay_bytes(cls.Config(), space, actions, rows=50) == real + infos
+    assert all(_nbytes(array) == 0 for array in arrays)  # only filled rows are saved
+
+
+def _nbytes(array: Any) -> int:
+    return sum(map(_nbytes, array.values())) if isinstance(array, dict) else array.nbytes
+
+
+def test_estimate_of_an_on_policy_rollout() -> None:
+    """PPO keeps 2048 decisions by default: observation, action, and six numbers."""
+    config = AGENTS.load("ppo").Config()
+    assert replay_bytes(config, STATE, BOX, rows=10**9, num_envs=2) == 2 * 2048 * (20 + 8 + 24)
+    config = AGENTS.load("ppo").Config(kwargs={"n_steps": 10})
+    assert replay_bytes(config, STATE, BOX, rows=10**9) == 10 * (20 + 8 + 24)
+
+
+class _Still(gym.Env[Any, Any]):
+    """Spaces and a reward function; nothing is stepped."""
+
+    def __init__(self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]):
+        self.observation_space, self.action_space = observation_space, action_space
+
+    def compute_reward(self, achieved: Any, desired: Any, info: Any) -> Any:
+        """As goal environments have it."""
+        return -np.abs(achieved - desired).sum(-1)

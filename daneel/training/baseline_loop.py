@@ -1,0 +1,358 @@
+"""Trains Stable-Baselines3 algorithms by their own `learn`, in a run folder like any other.
+
+The library drives and a callback follows: the same records, evaluations at the same environment
+steps, the same kind of checkpoint as `daneel.training.loop`. A step costs the peer a few
+microseconds more than its own script: no wrapper but the one that stands for the library's
+`Monitor`, and no logger.
+
+What is due (records, evaluation, checkpoint) is done between two rounds of collecting, when every
+transition is stored and every update made. The rounds of on-policy algorithms are long (PPO: 2048
+decisions), so their records and evaluations also come within a round, where the policy stands
+still; their checkpoints wait for its end and, as in the library, so does the end of the training.
+
+A resumed run equals the uninterrupted one bit for bit on a CPU: `learn` is entered again with the
+counters it had, so that every schedule goes on; simulators are restored by replaying actions, and
+the generators that the library draws from (the process's own) are put back to where they stood.
+The caller's generators are as before once the training has ended.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.vec_env import DummyVecEnv
+from stable_baselines3.her import HerReplayBuffer
+
+from daneel.agents import AGENTS
+from daneel.agents import baseline_state as library
+from daneel.agents.baseline_spaces import replay_bytes
+from daneel.agents.baselines import SB3Agent
+from daneel.config import to_dict
+from daneel.envs import make_single
+from daneel.errors import ConfigError
+from daneel.training.baseline_env import RecordedEnv
+from daneel.training.collector import FinishedEpisode, SeenRange
+from daneel.training.config import TrainConfig
+from daneel.training.interrupt import Interrupt
+from daneel.training.loop import OnProgress, Trainer, TrainResult
+from daneel.training.ram import check_memory
+from daneel.training.rollout import success_at_end
+from daneel.training.run_folder import RunFolder
+from daneel.training.seeding import agent_seed, generator
+from daneel.training.stopwatch import Stopwatch
+
+_RECENT_EPISODES = 10
+
+
+def train_baseline(
+    config: TrainConfig[Any], *, resume: bool = False, on_progress: OnProgress | None = None
+) -> TrainResult:
+    """Train an agent with `native_learn`, or go on with a training.
+
+    Args:
+        config: Resolved configuration; `config.out` is the run folder.
+        resume: Go on from the folder's latest checkpoint instead of making the folder.
+        on_progress: Called a few times a second.
+
+    Raises:
+        DaneelError: Anything the user can mend; the last checkpoint is kept.
+    """
+    assert config.out is not None
+    with library.untouched_generators():
+        trainer = BaselineTrainer(config, on_progress or (lambda progress: None))
+        try:
+            if resume:
+                run = RunFolder.open(config.out)
+            else:
+                run = RunFolder.create(config.out, to_dict(config))
+            with run, Interrupt() as interrupt:
+                return trainer.run(run, interrupt, resume)
+        finally:
+            trainer.close()
+
+
+class BaselineTrainer(Trainer):
+    """A `Trainer` whose decisions and updates are made by the library's `learn`.
+
+    Args:
+        config: Resolved configuration.
+        on_progress: Called a few times a second.
+
+    Raises:
+        ConfigError: Hindsight would begin before the first episode has ended.
+        MemoryBudgetError: The replay does not fit in memory.
+        SpaceError: The algorithm cannot use the environment.
+    """
+
+    agent: Any
+    collector: Any
+    replay: Any
+
+    def __init__(self, config: TrainConfig[Any], on_progress: OnProgress) -> None:
+        """Build environments and algorithm; the base class's own parts are replaced."""
+        envs = [make_single(config.env) for _ in range(config.env.num_envs)]
+        observation, action = envs[0].observation_space, envs[0].action_space
+        assert isinstance(observation, spaces.Dict)
+        self.config, self._on_progress = config, on_progress
+        seen = SeenRange(observation)
+        recorded = [_record(env, config, index, seen) for index, env in enumerate(envs)]
+        self._envs = DummyVecEnv([lambda env=env: env for env in recorded])
+        self.agent = self._build(observation, action)
+        _refuse_early_hindsight(self.agent.model, envs[0], config)
+        self.collector = Streams(recorded, seen, self.agent.model)
+        self.replay = LibraryReplay(self.agent.model)
+        self._spaces = {"observation": str(observation), "action": str(action)}
+        self._warmup_rng = generator(config.seed, "warmup")  # unused: the library has its own
+        self._state = None
+        self._between_rounds = True
+        self._updates = 0
+        self._due = {name: every for name, every in self._intervals().items() if every}
+        self._saved_at = None
+        self._eval_envs = []
+        self._returns = deque(maxlen=_RECENT_EPISODES)
+        self._eval_return = None
+        self._watch = Stopwatch()
+        self._shown = self._begun = (0.0, 0)
+
+    def _build(self, observation: spaces.Dict, action: spaces.Space[Any]) -> SB3Agent:
+        config = self.config
+        rows = config.agent.buffer_size or config.replay_capacity
+        assert rows is not None
+        streams = config.env.num_envs
+        needed = replay_bytes(config.agent, observation, action, rows, streams)
+        check_memory(needed)
+        agent = AGENTS.load(config.agent.name)(
+            *(config.agent, observation, action),
+            seed=agent_seed(config.seed),
+            device=config.device,
+            env=self._envs,
+            buffer_size=rows,
+        )
+        agent.model.set_logger(Logger(folder=None, output_formats=[]))
+        return agent
+
+    def close(self) -> None:
+        """Close the training environments."""
+        self._envs.close()
+
+    # -- the library drives -----------------------------------------------------------------------
+
+    def _loop(self) -> None:
+        self._begun = (self._watch.total(), self.step)
+        model = self.agent.model
+        decisions = math.ceil(self.config.steps / self.config.env.action_repeat)
+        if model.num_timesteps < decisions and not self._interrupt:
+            try:
+                model.learn(
+                    decisions - model.num_timesteps,
+                    callback=_Follower(self),
+                    log_interval=sys.maxsize,  # the library's own log is read, not written
+                    reset_num_timesteps=False,
+                )
+                self.end_round()
+            except _Stopped:
+                pass
+        if self._saved_at != self.step:
+            self._save()
+        self._show("training", now=True)
+
+    def begin_round(self) -> None:
+        """A round of collecting begins: first what is due after the last one.
+
+        Raises:
+            _Stopped: An interrupt was requested.
+        """
+        if self.collector.is_going_back:
+            self.collector.go_back()
+            self._updates = self.agent.model._n_updates
+        self.end_round()
+        if self._interrupt:
+            raise _Stopped
+        self._between_rounds = False
+
+    def end_round(self) -> None:
+        """Every transition is stored and every update made: do what is due."""
+        self._between_rounds = True
+        self._watch.lap("update")
+        self._record_update()
+        self._do_what_is_due()
+
+    def after_decision(self, infos: list[dict[str, Any]]) -> None:
+        """Every environment took a step; its transition is not stored yet."""
+        for index, info in enumerate(infos):
+            if "episode" in info:
+                self._end_episode(index, info["episode"])
+        if not self.agent.off_policy and self.step < self.config.steps and not self._interrupt:
+            self._watch.lap("update")
+            self._do_what_is_due()
+        self._show("training")
+
+    def _end_episode(self, index: int, ended: Mapping[str, Any]) -> None:
+        episode = FinishedEpisode(index, ended["r"], ended["l"], ended.get("success"))
+        self._returns.append(episode.return_)
+        self._recorder.episode(self.step, self.collector.decisions, episode)
+
+    def _record_update(self) -> None:
+        model = self.agent.model
+        if model._n_updates == self._updates:
+            return
+        self._updates = model._n_updates
+        metrics = {
+            key.removeprefix("train/"): float(value)
+            for key, value in model.logger.name_to_value.items()
+            if key.startswith("train/")
+        }
+        kept = {k: v for k, v in metrics.items() if k != "n_updates" and not _is_undefined(k, v)}
+        self._recorder.update(kept, self.step)
+
+    # -- now and then -----------------------------------------------------------------------------
+
+    def _intervals(self) -> dict[str, int]:
+        """What may be due now: within a round the library's state is not whole."""
+        intervals = super()._intervals()
+        if not self._between_rounds:
+            del intervals["checkpoint"]
+        return intervals
+
+    def _evaluate(self) -> bool:
+        with library.untouched_generators():
+            return super()._evaluate()
+
+
+class _Stopped(Exception):
+    """Leaves `learn` between two rounds."""
+
+
+class _Follower(BaseCallback):
+    """Passes the library's events on."""
+
+    def __init__(self, trainer: BaselineTrainer) -> None:
+        super().__init__()
+        self._trainer = trainer
+
+    def _on_training_start(self) -> None:
+        self._trainer.collector.after_first_reset()
+
+    def _on_rollout_start(self) -> None:
+        self._trainer.begin_round()
+
+    def _on_step(self) -> bool:
+        self._trainer.after_decision(self.locals["infos"])
+        return True
+
+
+class Streams:
+    """Where the library's collecting stands: its environments, and the generators it draws from.
+
+    Args:
+        envs: The training environments.
+        seen: The range of the observations that they share.
+        model: The library's algorithm.
+    """
+
+    def __init__(self, envs: list[RecordedEnv], seen: SeenRange, model: BaseAlgorithm) -> None:
+        """Nothing is reset yet."""
+        self.seen = seen
+        self._envs, self._model = envs, model
+        self._going_back: Mapping[str, Any] | None = None
+
+    def start(self) -> None:
+        """Nothing to do: `learn` begins the first episodes."""
+
+    @property
+    def decisions(self) -> int:
+        """Decisions so far, over all environments."""
+        return self._model.num_timesteps
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything between two rounds that is neither weights nor replay."""
+        return {
+            "envs": [env.state_dict() for env in self._envs],
+            "seen": self.seen.state_dict(),
+            "episode_starts": np.array(self._model._last_episode_starts),
+            "noise": library.pack_noise(self._model),
+            "generators": library.pack_generators(self._model),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back there when `learn` begins; until then only the environments are told."""
+        self._going_back = state
+        self.seen.load_state_dict(state["seen"])
+        for env, saved in zip(self._envs, state["envs"], strict=True):
+            env.restore(saved)
+
+    @property
+    def is_going_back(self) -> bool:
+        """Whether the generators are still to be put back."""
+        return self._going_back is not None
+
+    def after_first_reset(self) -> None:
+        """`learn` takes the observations of its first reset for beginnings of episodes."""
+        if self._going_back is not None:
+            self._model._last_episode_starts = np.array(self._going_back["episode_starts"], bool)
+
+    def go_back(self) -> None:
+        """Last of all: whatever the library drew while it began again is forgotten."""
+        assert self._going_back is not None
+        library.unpack_noise(self._model, self._going_back["noise"])
+        library.unpack_generators(self._going_back["generators"], self._model)
+        self._going_back = None
+
+
+class LibraryReplay:
+    """The library's replay as part of a checkpoint; on-policy algorithms have none to keep."""
+
+    def __init__(self, model: BaseAlgorithm) -> None:
+        """Take the replay of `model`."""
+        self._replay = getattr(model, "replay_buffer", None)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Transitions and where the next one goes."""
+        return {} if self._replay is None else library.pack_replay(self._replay)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        if self._replay is not None:
+            library.unpack_replay(self._replay, dict(state))
+
+
+def _record(
+    env: gym.Env[Any, Any], config: TrainConfig[Any], index: int, seen: SeenRange
+) -> RecordedEnv:
+    at_end = success_at_end(config.env)
+    return RecordedEnv(env, config.env.id, config.seed, index, seen, success_at_end=at_end)
+
+
+def _is_undefined(name: str, value: float) -> bool:
+    """Whether a diagnostic is NaN for a good reason: a share of a variance that is 0."""
+    return name == "explained_variance" and not math.isfinite(value)
+
+
+def _refuse_early_hindsight(
+    model: BaseAlgorithm, env: gym.Env[Any, Any], config: TrainConfig[Any]
+) -> None:
+    """Hindsight needs a finished episode; the library fails in its first update otherwise."""
+    if not isinstance(getattr(model, "replay_buffer", None), HerReplayBuffer):
+        return
+    assert isinstance(model, OffPolicyAlgorithm)
+    limit = None if env.unwrapped.spec is None else env.unwrapped.spec.max_episode_steps
+    if limit is None:
+        return
+    decisions = math.ceil(limit / config.env.action_repeat) * config.env.num_envs
+    if model.learning_starts < decisions - 1:
+        raise ConfigError(
+            f"agent.learning_starts is {model.learning_starts}, but the first episodes of "
+            f"{config.env.id} may last {decisions} decisions. Hindsight replay needs a finished "
+            f"episode before it learns. Type `--agent.learning_starts {decisions}` or more."
+        )
