@@ -12,7 +12,13 @@ from daneel.alignment.finding import Check, Finding, Verdict
 from daneel.alignment.gate import CheckSpec, load_gate, run_gate
 from daneel.alignment.hashing import weights_hash
 from daneel.alignment.interval_bounds import BoundedLayer, output_bounds, register_bound
-from daneel.alignment.released import is_released, release, verify_released, withdraw
+from daneel.alignment.released import (
+    is_released,
+    release,
+    released_weights,
+    verify_released,
+    withdraw,
+)
 from daneel.alignment.report import GateReport, load_report, save_report
 from daneel.alignment.rounding import Bounds, NoBoundError
 
@@ -35,6 +41,7 @@ __all__ = [
     "output_bounds",
     "register_bound",
     "release",
+    "released_weights",
     "replay",
     "run_gate",
     "save_report",

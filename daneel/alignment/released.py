@@ -102,6 +102,12 @@ def verify_released(
     return folder
 
 
+def released_weights(run: str | os.PathLike[str]) -> str | None:
+    """Hash of the weights that `released.json` names, or None where nothing is released."""
+    marker = Path(run) / MARKER
+    return str(read_json(marker).get("weights_sha256")) if marker.is_file() else None
+
+
 def is_released(run: str | os.PathLike[str]) -> bool:
     """Whether the run has a release; `verify_released` says whether it is still good."""
     return (Path(run) / MARKER).is_file()

@@ -18,10 +18,13 @@ from daneel.alignment import (
     CheckSpec,
     GateReport,
     declared_box,
+    is_released,
     load_gate,
     release,
+    released_weights,
     run_gate,
     save_report,
+    withdraw,
 )
 from daneel.alignment.report import to_dict
 from daneel.envs import EnvConfig, make_single
@@ -72,6 +75,9 @@ def run(options: Options) -> int:
 def judge(run: Path, which: str, checks: list[CheckSpec], floor: float | None = None) -> GateReport:
     """Run the checks on a checkpoint, write `gate.json`, and release the checkpoint if it passed.
 
+    A release of the same weights is taken back when they do not pass any more; a release of other
+    weights stays.
+
     Raises:
         DaneelError: There is no such run or checkpoint, or no box can be declared for it.
     """
@@ -80,6 +86,8 @@ def judge(run: Path, which: str, checks: list[CheckSpec], floor: float | None = 
     save_report(report, run)
     if report.passed:
         release(run, candidate.path, candidate.weights, leave_out=NOT_NEEDED_TO_ACT)
+    elif released_weights(run) == report.weights_sha256:
+        withdraw(run)
     return report
 
 
@@ -94,6 +102,8 @@ def print_report(report: GateReport, run: Path) -> None:
         console.print(f"next: daneel play {run}")
     else:
         console.print(f"refused: {report.checkpoint} is not released; see {run}/gate.json")
+        if is_released(run):
+            console.print("the release of earlier weights stays")
 
 
 def load_candidate(run: Path, which: str = "latest") -> Candidate:

@@ -61,6 +61,19 @@ def test_a_floor_that_is_not_reached_refuses(run: Path, capsys: pytest.CaptureFi
     assert not (run / "released.json").exists()
 
 
+def test_weights_that_do_not_pass_any_more_lose_their_release(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The last word on the same weights counts; a release of other weights is left alone."""
+    assert main(["gate", str(run)]) == 0
+    assert main(["gate", str(run), "--floor", "1e9"]) == 1
+    assert not (run / "released.json").exists()
+    assert main(["gate", str(run)]) == 0
+    assert main(["gate", str(run), "--which", "step-180", "--floor", "1e9"]) == 1
+    assert "earlier weights stays" in capsys.readouterr().out
+    assert (run / "released.json").exists()
+
+
 def test_without_an_evaluation_nothing_is_released(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
