@@ -21,10 +21,10 @@ from daneel.evaluation.curves import Series, Summary
 COLOURS = ("#0b6e99", "#d9730d", "#6940a5", "#448361", "#ad1a72", "#64473a", "#787774")
 """Told apart by colour-blind readers in this order; each keeps its place in every panel."""
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9.5,
     "axes.titlesize": 10.5,
-    "axes.titleweight": "semibold",
+    "axes.titleweight": "bold",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": "#9b9a97",

@@ -91,7 +91,13 @@ def _score(task: Task, side: Sequence[Result], step: int, asked: bool = False) -
         interval=interval,
         interval_kind=kind,
         threshold=task.threshold if asked else None,
-        details={"steps": step, "per_seed": [list(group) for group in groups], "peer": task.peer},
+        details={
+            "steps": step,
+            "per_seed": [list(group) for group in groups],
+            "peer": task.peer,
+            "cpu_seconds": [round(result.cpu_seconds, 1) for result in side],
+            "load_before": [round(result.load_before, 2) for result in side],
+        },
     )
 
 

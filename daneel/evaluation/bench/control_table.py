@@ -32,7 +32,7 @@ def _row(task: Task, records: Records) -> str:
     cells = [
         short(task),
         evidence.format_seeds(score) if score else str(len(task.seeds)),
-        f"{task.steps:,} steps",
+        f"{_steps(task, score or peer_score):,} steps",
         f">= {_value(task, task.threshold)}",
         _score(task, score),
         _met(task, score, records),
@@ -44,6 +44,11 @@ def _row(task: Task, records: Records) -> str:
         task.peer,
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def _steps(task: Task, item: Evidence | None) -> int:
+    """The steps after which the score was taken: a rehearsal takes it earlier."""
+    return task.steps if item is None else int(item.details["steps"])
 
 
 def _value(task: Task, value: float) -> str:

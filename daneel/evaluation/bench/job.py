@@ -74,6 +74,8 @@ class Result:
     """The evaluations in order."""
     wall_seconds: float
     """Wall time of training and evaluations together."""
+    cpu_seconds: float
+    """Processor time of the same; much less than the wall time when the machine was busy."""
     latency_ms: tuple[float, float]
     """Median and 95th percentile of one action at batch one, in milliseconds."""
     load_before: float
@@ -96,14 +98,15 @@ def run(spec: Spec, out: Path) -> Result:
     # The tree may change while this trains: what counts is what was imported.
     source, load_before = provenance.source(), os.getloadavg()[0]
     settings = train_config(spec, out)
-    began = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     train(settings)
-    wall = time.perf_counter() - began
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     agent, _, _ = load_agent(out, "latest")
     return Result(
         spec=spec,
         curve=read_curve(curves.load_metrics(out)),
         wall_seconds=wall,
+        cpu_seconds=cpu,
         latency_ms=action_latency_ms(agent, spec.env, spec.seed),
         load_before=load_before,
         settings=config.to_dict(replace(settings, out=None)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class Done:
         return "\n".join(lines[-count:])
 
 
-def run(commands: Sequence[Command], workers: int = 2) -> Iterator[Done]:
+def run(commands: Sequence[Command], workers: int = 2) -> Generator[Done, None, None]:
     """Runs the commands in order, at most `workers` at once; yields each as it ends.
 
     When the caller stops early (Ctrl-C, an exception), the processes still running are stopped.

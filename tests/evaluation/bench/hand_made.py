@@ -30,6 +30,7 @@ def result(
         spec=spec,
         curve=tuple(points),
         wall_seconds=100.0,
+        cpu_seconds=90.0,
         latency_ms=latency_ms,
         load_before=0.5,
         settings={"seed": seed},

@@ -17,6 +17,16 @@ def command(name: str, code: str, folder: Path) -> pool.Command:
 
 def test_every_command_runs_and_tells_how_it_ended(tmp_path: Path) -> None:
     """Exit status and output, with one thread a process."""
+    code = "import os; print(os.environ['OMP_NUM_THREADS'])"
+    commands = [command(f"c{at}", code, tmp_path) for at in range(3)]
+    commands.append(command("bad", "raise SystemExit(3)", tmp_path))
+    ends = {end.command.name: end for end in pool.run(commands, workers=2)}
+    assert {name: end.code for name, end in ends.items()} == {"c0": 0, "c1": 0, "c2": 0, "bad": 3}
+    assert ends["c0"].last_lines() == "1"
+
+
+def test_no_more_than_the_workers_run_at_once(tmp_path: Path) -> None:
+    """Each process counts the others that are alive."""
     code = (
         f"import os, time, pathlib; here = pathlib.Path({str(tmp_path)!r}); "
         "me = here / (str(os.getpid()) + '.on'); me.touch(); time.sleep(0.3); "
