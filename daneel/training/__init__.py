@@ -1,8 +1,9 @@
 """Replay, the training loop, checkpoints, run folders and trackers."""
 
-from daneel.training.config import TrainConfig, parse
+from daneel.training.config import TrainConfig, from_data, parse, plan, resolve
 from daneel.training.loading import load_agent, load_seen_range
 from daneel.training.loop import TrainResult, train
+from daneel.training.progress import Progress, ProgressLine
 from daneel.training.replay import Replay, memory_bytes
 from daneel.training.rollout import EpisodeResult, run_episodes, success_at_end
 from daneel.training.run_folder import RunFolder
@@ -11,15 +12,20 @@ from daneel.training.tracking import TRACKERS, Tracker
 __all__ = [
     "TRACKERS",
     "EpisodeResult",
+    "Progress",
+    "ProgressLine",
     "Replay",
     "RunFolder",
     "Tracker",
     "TrainConfig",
     "TrainResult",
+    "from_data",
     "load_agent",
     "load_seen_range",
     "memory_bytes",
     "parse",
+    "plan",
+    "resolve",
     "run_episodes",
     "success_at_end",
     "train",

@@ -40,6 +40,7 @@ from daneel.training.replay import Replay, memory_bytes
 from daneel.training.rollout import RolloutStopped, run_episodes, success_at_end
 from daneel.training.run_folder import RunFolder
 from daneel.training.seeding import agent_seed, generator
+from daneel.training.sizes import Sizes, measure
 from daneel.training.stopwatch import Stopwatch
 from daneel.training.tracking import open_tracker
 
@@ -195,6 +196,7 @@ class Trainer:
         tracker = open_tracker(self.config.tracker, run.path, to_dict(self.config))
         self._run_folder, self._interrupt = run, interrupt
         self._recorder = Recorder(run, tracker, self._watch)
+        self._show("starting", sizes=measure(self.agent, getattr(self.replay, "nbytes", 0)))
         try:
             if resume:
                 self._resume()
@@ -332,9 +334,9 @@ class Trainer:
         )
         return True
 
-    def _show(self, activity: str, now: bool = False) -> None:
+    def _show(self, activity: str, now: bool = False, sizes: Sizes | None = None) -> None:
         seconds = self._watch.total()
-        if not now and seconds - self._shown[0] < _SHOW_SECONDS:
+        if not now and sizes is None and seconds - self._shown[0] < _SHOW_SECONDS:
             return
         self._shown = (seconds, self.step)
         elapsed = seconds - self._begun[0]
@@ -346,6 +348,7 @@ class Trainer:
                 episode_return=float(np.mean(self._returns)) if self._returns else None,
                 eval_return=self._eval_return,
                 activity=activity,
+                sizes=sizes,
             )
         )
 

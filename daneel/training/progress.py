@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
-from daneel.training.ram import readable_bytes
+from daneel.training.sizes import Sizes, size_table
 
 PLAIN_SECONDS = 10.0
 """Seconds between plain lines."""
@@ -34,7 +32,9 @@ class Progress:
     eval_return: float | None
     """Mean return of the last evaluation, None before the first."""
     activity: str
-    """"training", "evaluating" or "saving"."""
+    """"starting", "training", "evaluating" or "saving"."""
+    sizes: Sizes | None = None
+    """What the run will take; told once, when it starts."""
 
     @property
     def seconds_left(self) -> float | None:
@@ -61,14 +61,16 @@ class Progress:
 class ProgressLine:
     """Shows `Progress`; call it as `on_progress`. A context manager, so the line is left tidy."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, title: str, console: Console | None = None) -> None:
         """Write to `console`; by default to stderr, so that stdout stays for results."""
+        self._title = title
         self._console = console or Console(stderr=True, highlight=False)
         self._live: Live | None = None
         self._next_plain = 0.0
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Begin: say what is trained."""
+        self._console.print(self._title, style="bold", soft_wrap=True)
         if self._console.is_terminal:
             self._live = Live(console=self._console, auto_refresh=False)
             self._live.start()
@@ -86,7 +88,9 @@ class ProgressLine:
 
     def __call__(self, progress: Progress) -> None:
         """Show where the training stands."""
-        if self._live is not None:
+        if progress.sizes is not None:
+            self._console.print(size_table(progress.sizes))
+        elif self._live is not None:
             share = min(progress.step / progress.steps, 1.0)
             bar = "━" * round(20 * share)
             text = Text.assemble(
@@ -97,36 +101,6 @@ class ProgressLine:
         elif time.monotonic() >= self._next_plain or progress.step >= progress.steps:
             self._next_plain = time.monotonic() + PLAIN_SECONDS
             self._console.print(progress.line(), soft_wrap=True)
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """What a run will take, known before it begins."""
-
-    parameters: int
-    """Numbers in the agent's networks, optimiser state not counted."""
-    replay_bytes: int
-    """Memory of the full replay."""
-    checkpoint_bytes: int
-    """Disk of the largest checkpoint."""
-
-    def rows(self) -> Sequence[tuple[str, str]]:
-        """Name and value of each size."""
-        return (
-            ("parameters", f"{self.parameters:,}"),
-            ("replay in memory", f"up to {readable_bytes(self.replay_bytes)}"),
-            ("checkpoint on disk", f"up to {readable_bytes(self.checkpoint_bytes)}, 2 are kept"),
-        )
-
-
-def size_table(title: str, sizes: Sizes) -> Table:
-    """The table shown before a training."""
-    table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2))
-    table.add_column(style="cyan")
-    table.add_column()
-    for row in sizes.rows():
-        table.add_row(*row)
-    return table
 
 
 def _clock(seconds: float) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 
 
-class GoalPoint(gym.Env[dict[str, np.ndarray], np.ndarray]):
+class GoalPoint(gym.Env[Any, np.ndarray]):
     """A point on a line that must reach a goal; the interface of Gymnasium-Robotics."""
 
     def __init__(self) -> None:
@@ -55,4 +55,4 @@ GOAL_POINT = "tests/GoalPoint-v0"
 def register() -> None:
     """Register the environments of this module; once is enough."""
     if GOAL_POINT not in gym.registry:
-        gym.register(GOAL_POINT, GoalPoint, max_episode_steps=7)
+        gym.register(GOAL_POINT, f"{__name__}:GoalPoint", max_episode_steps=7)
