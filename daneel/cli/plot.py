@@ -54,7 +54,9 @@ def run(options: Options) -> int:
     path = plot.draw(panels, options.out)
     notes = _notes(panels)
     if options.json:
-        print(json.dumps({"picture": str(path), "metric": metric, "notes": notes}))
+        titles = [panel.title for panel in panels]
+        told = {"picture": str(path), "metric": metric, "panels": titles, "notes": notes}
+        print(json.dumps(told))
         return 0
     print("\n".join(f"note: {note}" for note in notes), end="\n" * bool(notes), file=sys.stderr)
     print(path)
