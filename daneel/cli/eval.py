@@ -15,6 +15,8 @@ from daneel.evaluation.evaluate import to_dict
 from daneel.evaluation.files import as_json
 from daneel.training import load_agent
 
+RELEASED = "released"
+
 
 @dataclass(frozen=True)
 class Options:
@@ -55,7 +57,8 @@ def run(options: Options) -> int:
     print(as_json(to_dict(found)) if options.json else describe(found))
     if options.env is None:
         path = save_evaluation(found, options.run)
-        print(f"recorded in {path}; next: daneel gate {options.run}", file=sys.stderr)
+        then = "" if which == RELEASED else f"; next: daneel gate {options.run} --which {which}"
+        print(f"recorded in {path}{then}", file=sys.stderr)
     return 0
 
 

@@ -161,15 +161,21 @@ def table(records: Sequence[Evidence]) -> str:
     return "\n".join([*lines, "", footnote(records)]) + "\n"
 
 
-def footnote(records: Sequence[Evidence]) -> str:
-    """One line that says when, where, from which tree and by which command."""
+def footnote(records: Sequence[Evidence], command: str = "") -> str:
+    """One line that says when, where, from which tree and by which command.
+
+    Args:
+        records: All records of the table.
+        command: What measures them all; their own commands when left out.
+    """
     newest = latest(records)
+    commands = [command] if command else sorted({item.command for item in newest})
     commits = sorted({f"{item.commit[:10]}{'' if item.clean else ' + changes'}" for item in newest})
     parts = [
         f"Measured {' and '.join(sorted({item.date for item in newest}))}",
         f"commit {', '.join(commits)}",
         "; ".join(sorted({str(item.machine) for item in newest})),
-        " and ".join(f"`{command}`" for command in sorted({item.command for item in newest})),
+        " and ".join(f"`{typed}`" for typed in commands),
     ]
     return "*" + "; ".join(parts) + ".*"
 

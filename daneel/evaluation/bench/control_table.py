@@ -16,13 +16,21 @@ HEADER = (
     "| published |"
 )
 
+INTERVALS = (
+    "Scores are means of 10 episodes a seed. Intervals: bootstrap over seeds and episodes, with one "
+    "seed over its episodes; success rates: Wilson. Steps and seconds to threshold: median seed, at "
+    "the first of ten evaluations that reaches it (SAC: of thirty); seconds are those of training "
+    "alone, on one thread."
+)
+
 
 def markdown(records: Sequence[Evidence]) -> str:
     """One row a task, then the overall verdicts and where the figures come from."""
     newest = {item.key: item for item in evidence.latest(records)}
     lines = [HEADER, "|" + "---|" * (HEADER.count("|") - 1)]
     lines += [_row(task, newest) for task in TASKS]
-    return "\n".join([*lines, "", *_verdicts(newest), "", evidence.footnote(records)]) + "\n"
+    footnote = evidence.footnote(records, "daneel bench control")
+    return "\n".join([*lines, "", *_verdicts(newest), "", INTERVALS, "", footnote]) + "\n"
 
 
 def _row(task: Task, records: Records) -> str:
