@@ -1,0 +1,453 @@
+"""An agent that plans in a learned latent world model with a learned policy prior.
+
+In the family of TD-MPC2 (Hansen, Su, Wang, 2024, arXiv 2310.16828), built for small samples on
+CPUs. In the order of this file: act (sampling-based planning, `planning.py`), then one update:
+model loss, value loss, policy loss, slow targets.
+
+What differs from TD-MPC2, each measured in `docs/agents/planner.md`:
+
+- several updates per decision on small batches (BRO: Nauman et al., 2024, arXiv 2405.16158);
+- values are also trained on transitions that the model imagines from replayed states under the
+  current policy (MAD-TD: Voelcker et al., 2025, arXiv 2410.08896), which keeps a high update ratio
+  from overestimating actions that were never tried;
+- no entropy in the value targets; the policy's entropy weight is tuned on values scaled to unit
+  spread;
+- two value functions with LayerNorm, one-step targets.
+
+Legend: N environments, B batch, H horizon, D latent width, A action width.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from torch import Tensor, nn
+
+from daneel.agents.optimiser_state import pack_optimiser, unpack_optimiser
+from daneel.agents.planning import PlanConfig, draw_noise, plan
+from daneel.agents.policy import CategoricalPolicy, GaussianPolicy
+from daneel.agents.protocol import AgentState
+from daneel.backbones import State
+from daneel.errors import CheckpointError, ConfigError, SpaceError
+from daneel.world_models import (
+    Batch,
+    MultiModalWorldModel,
+    Rescale,
+    WorldModelConfig,
+    cautious,
+    initialise,
+)
+
+_SIZES = {"tiny": (32, 64), "small": (64, 128), "base": (128, 256)}
+_SCALE_RATE = 0.01
+_ALPHA_RATE = 1e-3
+_DISCRETE_ENTROPY = 0.1  # held, as a share of the entropy of uniform choice
+_FIRST_ALPHA = 0.01
+_CORE = "core."
+
+
+@dataclass(frozen=True)
+class PlannerConfig:
+    """Hyper-parameters of the planner; the same for every task we report."""
+
+    name: str = "planner"
+    """Which agent this configures."""
+
+    size: Literal["tiny", "small", "base"] = "small"
+    """The one dial: latent and hidden widths, 32/64, 64/128 or 128/256."""
+
+    plan: PlanConfig = field(default_factory=PlanConfig)
+    """How actions are planned."""
+
+    batch_size: int = 128
+    """Sequences in a batch."""
+
+    horizon: int = 3
+    """Transitions the model is unrolled for in its loss."""
+
+    warmup: int = 500
+    """Random decisions before learning begins."""
+
+    updates: float = 4.0
+    """Gradient steps per decision."""
+
+    model_every: int = 2
+    """The model is trained at every n-th gradient step, the values at each."""
+
+    policy_every: int = 2
+    """The policy is trained at every n-th gradient step."""
+
+    imagined: float = 0.25
+    """Imagined transitions in the value loss, as a share of the batch."""
+
+    discount: float = 0.99
+    """Per decision."""
+
+    caution: float = 0.5
+    """Value targets lie this share of the ensemble's range below its mean."""
+
+    learning_rate: float = 5e-4
+    """Of Adam, for model, values and policy."""
+
+    target_rate: float = 0.01
+    """Step of the slow target networks."""
+
+    entropy: float = 0.5
+    """The policy's entropy is held at minus this per dimension of a continuous action."""
+
+    max_grad_norm: float = 20.0
+    """Gradients are clipped to this norm."""
+
+    def __post_init__(self) -> None:
+        """Refuses values that cannot train.
+
+        Raises:
+            ConfigError: a field is out of range.
+        """
+        if self.size not in _SIZES:
+            raise ConfigError(f"agent.size is {self.size!r}. Expected tiny, small or base.")
+        least = {"batch_size": 2, "horizon": 1, "warmup": 1, "model_every": 1, "policy_every": 1}
+        for name, bound in least.items():
+            if getattr(self, name) < bound:
+                value = getattr(self, name)
+                raise ConfigError(f"agent.{name} is {value}. Expected {bound} or more.")
+        for name in ("updates", "learning_rate", "max_grad_norm"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"agent.{name} is {getattr(self, name)}. Expected above 0.")
+        for name in ("imagined", "discount", "target_rate"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"agent.{name} is {getattr(self, name)}. Expected 0 to 1.")
+
+
+class PlannerAgent:
+    """Learns a world model, values and a policy from replayed sequences, and plans with them.
+
+    Args:
+        config: Hyper-parameters.
+        observation_space: Of one environment: a dictionary of modalities.
+        action_space: Of one environment: a bounded Box or Discrete.
+        seed: Of the weights and of every later draw.
+        device: Where the networks live.
+
+    Raises:
+        SpaceError: the spaces are not of these kinds.
+    """
+
+    Config = PlannerConfig
+
+    def __init__(
+        self,
+        config: PlannerConfig,
+        observation_space: spaces.Dict,
+        action_space: spaces.Space[Any],
+        *,
+        seed: int,
+        device: str = "cpu",
+    ) -> None:
+        """Builds networks and optimisers."""
+        self.config, self.device = config, torch.device(device)
+        self.batch_size, self.horizon = config.batch_size, config.horizon
+        self.warmup_decisions = config.warmup
+        self.observation_space, self.action_space = observation_space, action_space
+        dim, width = _SIZES[config.size]
+        self.action_dim = _action_width(action_space)
+        self.model = MultiModalWorldModel(
+            WorldModelConfig(dim=dim, width=width), observation_space, self.action_dim
+        )
+        discrete = isinstance(action_space, spaces.Discrete)
+        kind = CategoricalPolicy if discrete else GaussianPolicy
+        self.policy = kind(dim, self.action_dim, width)
+        self.rescale = _rescale(action_space)
+        initial = torch.Generator().manual_seed(seed)
+        for module in (self.model, self.policy):
+            initialise(module, initial)
+        self.model.copy_to_targets()
+        for module in (self.model, self.policy, self.rescale):
+            module.to(self.device)
+        self.generator = torch.Generator(self.device).manual_seed(seed + 1)
+        self.log_alpha = torch.full(
+            (), math.log(_FIRST_ALPHA), device=self.device, requires_grad=True
+        )
+        self.scale = torch.ones((), device=self.device)
+        self.updates = 0
+        learned = [p for p in self.model.parameters() if p.requires_grad]
+        self._groups = (learned, list(self.policy.parameters()), [self.log_alpha])
+        self.optimisers = [
+            torch.optim.Adam(group, lr=rate, fused=True)
+            for group, rate in zip(
+                self._groups, (config.learning_rate,) * 2 + (_ALPHA_RATE,), strict=True
+            )
+        ]
+        self._still = draw_noise(
+            self.policy, config.plan, 1, False, torch.Generator(self.device).manual_seed(0)
+        )
+
+    # -- act ---------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def act(
+        self, obs: dict[str, np.ndarray], state: AgentState | None = None, explore: bool = False
+    ) -> tuple[np.ndarray, AgentState]:
+        """Plans one decision for each of N environments.
+
+        Without `explore` the planning noise is the same at every decision and in every row: what
+        is done depends on observation and state alone.
+        """
+        tensors = {key: torch.as_tensor(value, device=self.device) for key, value in obs.items()}
+        rows = next(iter(tensors.values())).shape[0]
+        state = state or self._initial_state(rows)
+        z, core = self.model.infer(tensors, _without_prefix(state))
+        plans, samples = state["plan"], self.config.plan.samples
+        if samples:
+            noise = self._still
+            if explore:
+                noise = draw_noise(self.policy, self.config.plan, rows, True, self.generator)
+            action, plans = plan(
+                *(self.model, self.policy, z, plans, state["fresh"]),
+                *(self.config.plan, self.config.discount, noise),
+            )
+        elif explore:
+            action, _ = self.policy.sample(z, self.policy.noise(rows, generator=self.generator))
+        else:
+            action = self.policy.mode(z)
+        fresh = torch.zeros(rows, dtype=torch.bool, device=self.device)
+        return self._to_env(action), {"plan": plans, "fresh": fresh, **_with_prefix(core)}
+
+    def reset_state(self, state: AgentState, mask: np.ndarray) -> AgentState:
+        """`state` with the rows of `mask [N]` as at the start of an episode."""
+        begins = torch.as_tensor(mask, device=self.device)
+        first = _with_prefix(self.model.core.initial_state(len(mask), self.device))
+        core = {
+            key: torch.where(begins.view(-1, *[1] * (value.ndim - 1)), value, state[key])
+            for key, value in first.items()
+        }
+        return {"plan": state["plan"], "fresh": state["fresh"] | begins, **core}
+
+    def _initial_state(self, rows: int) -> AgentState:
+        config = self.config.plan
+        return {
+            "plan": torch.zeros(rows, config.horizon, self.action_dim, device=self.device),
+            "fresh": torch.ones(rows, dtype=torch.bool, device=self.device),
+            **_with_prefix(self.model.core.initial_state(rows, self.device)),
+        }
+
+    def _to_env(self, action: Tensor) -> np.ndarray:
+        if self.policy.discrete:
+            start = int(self.action_space.start)  # type: ignore[attr-defined]
+            return action.argmax(-1).cpu().numpy() + start
+        return self.rescale(action).cpu().numpy()
+
+    def _from_env(self, action: Tensor) -> Tensor:
+        """Actions of a batch in the model's form, `[B, H, A]`."""
+        if self.policy.discrete:
+            start = int(self.action_space.start)  # type: ignore[attr-defined]
+            return nn.functional.one_hot(action - start, self.action_dim).to(torch.float32)
+        assert isinstance(self.rescale, Rescale)
+        return self.rescale.inverse(action)
+
+    # -- update ------------------------------------------------------------------------------
+
+    def updates_due(self, decisions: int) -> int:
+        """Gradient steps after decision `decisions`: none before the end of the warm-up."""
+        ready = decisions - self.warmup_decisions
+        if ready < 0:
+            return 0
+        rate = self.config.updates
+        return int((ready + 1) * rate) - int(ready * rate)
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        """One gradient step on values, and on model and policy when they are due."""
+        batch = batch.to(self.device)
+        action = self._from_env(batch.action)
+        self._standardise(batch)
+        z, later = self._latents(batch)
+        terms = {"value": self._value_loss(batch, action, z, later)}
+        if self.updates % self.config.model_every == 0:
+            terms |= self.model.loss(batch, action, z, later)
+        self._descend(0, torch.stack(list(terms.values())).sum())
+        metrics = {name: float(term.detach()) for name, term in terms.items()}
+        if self.updates % self.config.policy_every == 0:
+            metrics |= self._improve_policy(z.detach())
+        self.model.track(self.config.target_rate)
+        self.updates += 1
+        return metrics
+
+    def _standardise(self, batch: Batch) -> None:
+        """Follows the replay's mean and deviation, at first quickly."""
+        rate = max(1 / (self.updates + 1), 1e-3)
+        exists = torch.cat([torch.ones_like(batch.mask[:, :1]), batch.mask], 1) > 0
+        self.model.standardise(batch.obs, exists, rate)
+
+    def _latents(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """First latents `[B, D]` with gradient, later ones `[B, H, D]` from the slow encoder."""
+        first = {key: value[:, 0] for key, value in batch.obs.items()}
+        z, _ = self.model.infer(first)
+        with torch.no_grad():
+            slow, _ = self.model.core(self.model.target_encoder(batch.obs))
+        return z, slow[:, 1:]
+
+    def _value_loss(self, batch: Batch, action: Tensor, z: Tensor, later: Tensor) -> Tensor:
+        """Cross entropy to one-step targets, of replayed and of imagined transitions."""
+        q, count = self.model.value, int(self.config.imagined * len(z))
+        with torch.no_grad():
+            start = z[:count].detach()
+            tried, _ = self.policy.sample(start, self._noise(count))
+            imagined, reward, alive = self.model.step(start, tried)
+            following = torch.cat([later[:, 0], imagined])
+            reward = torch.cat([batch.reward[:, 0], reward])
+            alive = torch.cat([1 - batch.terminated[:, 0], alive])
+            code = q.two_hot.encode(
+                reward + self.config.discount * alive * self._bootstrap(following)
+            )
+        logits = q(torch.cat([z, start]), torch.cat([action[:, 0], tried]))
+        losses = q.two_hot.loss(logits, code).sum(0)
+        return losses.sum() / len(z)
+
+    def _bootstrap(self, z: Tensor) -> Tensor:
+        """Value `[B]` of the policy's action at `z`, by the slow ensemble, cautiously."""
+        action, _ = self.policy.sample(z, self._noise(len(z)))
+        return cautious(self.model.target_value.values(z, action), self.config.caution)
+
+    def _improve_policy(self, z: Tensor) -> dict[str, float]:
+        """Towards higher value at unit spread, with entropy; then tunes the entropy's weight."""
+        alpha = self.log_alpha.exp().detach()
+        value, entropy = self._value_and_entropy(z)
+        self._follow_scale(value.detach())
+        self._descend(1, -(value / self.scale + alpha * entropy).mean())
+        excess = entropy.detach().mean() - self._target_entropy()
+        self._descend(2, self.log_alpha * excess)
+        return {
+            "q": float(value.detach().mean()),
+            "entropy": float(entropy.detach().mean()),
+            "alpha": float(alpha),
+        }
+
+    def _value_and_entropy(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean value and entropy `[B]` of the policy at `z`, differentiable in its weights."""
+        q = self.model.value
+        if isinstance(self.policy, GaussianPolicy):
+            action, log_p = self.policy.sample(z, self._noise(len(z)))
+            q.requires_grad_(False)
+            value = q.values(z, action).mean(0)
+            q.requires_grad_(True)
+            return value, -log_p
+        log_p = self.policy.log_probabilities(z)
+        rows, count = log_p.shape
+        every = torch.eye(count, device=z.device).repeat(rows, 1)
+        with torch.no_grad():
+            values = q.values(z.repeat_interleave(count, 0), every).mean(0).view(rows, count)
+        p = log_p.exp()
+        return (p * values).sum(-1), -(p * log_p).sum(-1)
+
+    def _follow_scale(self, value: Tensor) -> None:
+        """Running spread of the values, between their 5th and 95th percentiles, at least 1."""
+        low, high = torch.quantile(value, torch.tensor([0.05, 0.95], device=value.device))
+        rate = _SCALE_RATE if self.updates else 1.0
+        self.scale.lerp_((high - low).clamp(min=1.0), rate)
+
+    def _target_entropy(self) -> float:
+        if self.policy.discrete:
+            return _DISCRETE_ENTROPY * math.log(self.action_dim)
+        return -self.config.entropy * self.action_dim
+
+    def _noise(self, rows: int) -> Tensor:
+        return self.policy.noise(rows, generator=self.generator)
+
+    def _descend(self, which: int, loss: Tensor) -> None:
+        optimiser = self.optimisers[which]
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._groups[which], self.config.max_grad_norm, foreach=True)
+        optimiser.step()
+
+    # -- state -------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, optimisers, generator and counters."""
+        return {
+            "model": dict(self.model.state_dict()),
+            "policy": dict(self.policy.state_dict()),
+            "log_alpha": self.log_alpha.detach().clone(),
+            "scale": self.scale.clone(),
+            "updates": self.updates,
+            "generator": self.generator.get_state(),
+            "optimisers": [pack_optimiser(o) for o in self.optimisers],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores what `state_dict` returned.
+
+        Raises:
+            CheckpointError: the state is of another configuration.
+        """
+        try:
+            self.model.load_state_dict(state["model"])
+            self.policy.load_state_dict(state["policy"])
+        except (KeyError, RuntimeError) as error:
+            raise CheckpointError(
+                f"The checkpoint does not fit this agent: {error} Expected the agent and sizes of "
+                "the run's config.yaml. Type `daneel train` to begin another run."
+            ) from error
+        self.log_alpha.data.copy_(state["log_alpha"])
+        self.scale.copy_(state["scale"])
+        self.updates = int(state["updates"])
+        self.generator.set_state(state["generator"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            unpack_optimiser(optimiser, saved)
+
+    def actor(self) -> tuple[nn.Module, dict[str, Any]]:
+        """The policy's mode from flat observation `[B, V]` to environment units `[B, A]`.
+
+        The planner draws half of its sequences around this action and clamps to the same bounds.
+        Discrete: logits.
+
+        Raises:
+            SpaceError: the policy sees images, or its core has memory.
+        """
+        encoder = self.model.encoder
+        if encoder.vector is None or encoder.image_keys or self.model.config.core != "identity":
+            raise SpaceError(
+                "The actor is not a network from a flat vector: it sees images or has memory. "
+                "Expected vector observations and the identity core."
+            )
+        layers = [*encoder.vector, *encoder.project, *_layers(self.policy.head())]
+        if not self.policy.discrete:
+            layers.append(self.rescale)
+        module = nn.Sequential(*layers).requires_grad_(False)
+        return module, {"keys": list(encoder.vector_keys)}
+
+
+def _with_prefix(core: State) -> AgentState:
+    """The core's state under names that keep clear of the planner's own."""
+    return {_CORE + key: value for key, value in core.items()}
+
+
+def _without_prefix(state: AgentState) -> State:
+    return {key.removeprefix(_CORE): state[key] for key in state if key.startswith(_CORE)}
+
+
+def _layers(module: nn.Module) -> list[nn.Module]:
+    return list(module.children())
+
+
+def _action_width(space: spaces.Space[Any]) -> int:
+    """A: dimensions of a bounded Box, or number of Discrete actions."""
+    if isinstance(space, spaces.Discrete):
+        return int(space.n)
+    if isinstance(space, spaces.Box) and len(space.shape) == 1 and space.is_bounded():
+        return int(space.shape[0])
+    raise SpaceError(
+        f"The planner cannot act in {space}. Expected a bounded Box [A] or Discrete actions."
+        " Type `daneel list agents` for others."
+    )
+
+
+def _rescale(space: spaces.Space[Any]) -> nn.Module:
+    if isinstance(space, spaces.Box):
+        return Rescale(torch.as_tensor(space.low), torch.as_tensor(space.high))
+    return nn.Identity()
