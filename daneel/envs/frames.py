@@ -21,8 +21,16 @@ from daneel.envs.rendering import (
 )
 from daneel.errors import RenderError
 
-_FAVOURITES = {"dm_control/": 0, "Meta-World/": "corner2"}
-"""Cameras of the suites whose models have several: dm_control's own default, Meta-World's usual."""
+_META_WORLD_VIEW = {
+    "lookat": np.array([0.0, 0.6, 0.1]),
+    "distance": 1.6,
+    "azimuth": 148.0,
+    "elevation": -30.0,
+}
+"""Meta-World's "corner2" seen upright: the cameras of its models hang upside down."""
+
+_INNER = ("ant_env", "point_env", "robot_env")
+"""Attributes under which Gymnasium-Robotics' mazes and kitchen keep the simulation."""
 
 
 class Painter(Protocol):
@@ -97,11 +105,14 @@ def _mujoco_simulation(env: Any) -> Simulation | None:
     """Return how to get model and data of `env`; dm_control may replace both at a reset."""
     if hasattr(env, "physics"):
         return lambda: (env.physics.model.ptr, env.physics.data.ptr)
-    owners = (env, getattr(env, "ant_env", None), getattr(env, "point_env", None))
-    for owner in owners:
+    for owner in _owners(env):
         if isinstance(getattr(owner, "model", None), mujoco.MjModel):
             return functools.partial(_model_and_data, owner)
     return None
+
+
+def _owners(env: Any) -> list[Any]:
+    return [env, *(getattr(env, name) for name in _INNER if hasattr(env, name))]
 
 
 def _model_and_data(owner: Any) -> tuple[MjModel, MjData]:
@@ -159,15 +170,18 @@ class _MujocoPainter:
 
 def _view(env: gym.Env, env_id: str, model: MjModel) -> MjvCamera:
     """Choose a camera: the constructor's arguments, the suite's usual, "track", or a free one."""
-    owner: Any = env.unwrapped
-    renderer = getattr(owner, "mujoco_renderer", None)
-    usual = next((cam for prefix, cam in _FAVOURITES.items() if env_id.startswith(prefix)), "track")
-    asked = [getattr(owner, name, None) for name in ("camera_id", "camera_name")]
+    owners = _owners(env.unwrapped)
+    usual = 0 if env_id.startswith("dm_control/") else "track"
+    asked = [getattr(owners[0], name, None) for name in ("camera_id", "camera_name")]
     for choice in (*asked, usual):
         index = _camera_id(model, choice)
         if index is not None:
             return _fixed(index)
-    return _free(model, getattr(renderer, "default_cam_config", None) or {})
+    if env_id.startswith("Meta-World/"):
+        return _free(model, _META_WORLD_VIEW)
+    renderers = (getattr(owner, "mujoco_renderer", None) for owner in owners)
+    settings = (getattr(renderer, "default_cam_config", None) for renderer in renderers)
+    return _free(model, next(filter(None, settings), {}))
 
 
 def _camera_id(model: MjModel, choice: Any) -> int | None:

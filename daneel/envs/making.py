@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import gymnasium as gym
-from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
 from daneel.envs.config import EnvConfig
 from daneel.envs.frames import Frames
@@ -36,7 +36,7 @@ def make(
     max_episode_steps: int | None = None,
     vectorization: str = "sync",
     **kwargs: Any,
-) -> VectorEnv:
+) -> SyncVectorEnv | AsyncVectorEnv:
     """Make `num_envs` environments that step together.
 
     Observations are dictionaries of modalities (see `daneel.envs.spaces`), batched [N, ...];
@@ -83,7 +83,7 @@ def make_from_config(
     *,
     autoreset: str = "disabled",
     vectorization: str = "sync",
-) -> VectorEnv:
+) -> SyncVectorEnv | AsyncVectorEnv:
     """Do what `make` does, with its environment arguments in a `EnvConfig`."""
     mode = _choose("autoreset", autoreset, AUTORESETS)
     vector_class = _choose("vectorization", vectorization, VECTORIZATIONS)

@@ -92,7 +92,6 @@ def _first_working(chosen: str) -> str | None:
 
 def _works(backend: str) -> bool:
     environ = {**os.environ, "MUJOCO_GL": backend}
-    environ.pop("PYOPENGL_PLATFORM", None)
     command = [sys.executable, "-c", _PROBE.format(backend)]
     try:
         result = subprocess.run(command, env=environ, capture_output=True, timeout=60, check=False)

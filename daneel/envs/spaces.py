@@ -92,10 +92,7 @@ class ObservationMap:
             isinstance(item, spaces.Box) for item in space.spaces.values()
         ):
             return _float_box(spaces.flatten_space(space)), _concatenate(list(space.spaces))
-        try:
-            flat = spaces.flatten_space(space)
-        except NotImplementedError:
-            flat = None
+        flat = None if _holds_text(space) else spaces.flatten_space(space)
         if not isinstance(flat, spaces.Box):
             raise self._refuse(space, f"a {type(space).__name__} space")
         return _float_box(flat), lambda value: np.array(spaces.flatten(space, value), np.float32)
@@ -163,6 +160,15 @@ def _float_box(box: spaces.Space) -> spaces.Box:
     with np.errstate(over="ignore"):  # float64 limits become infinite float32 limits
         low, high = (bound.astype(np.float32).reshape(-1) for bound in (box.low, box.high))
     return spaces.Box(low, high, dtype=np.float32)
+
+
+def _holds_text(space: spaces.Space) -> bool:
+    """Whether `space` holds text, which Gymnasium would flatten to numbers of its letters."""
+    if isinstance(space, spaces.Dict):
+        return any(map(_holds_text, space.spaces.values()))
+    if isinstance(space, spaces.Tuple | spaces.OneOf):
+        return any(map(_holds_text, space.spaces))
+    return isinstance(space, spaces.Text)
 
 
 def _is_image(space: spaces.Space) -> bool:

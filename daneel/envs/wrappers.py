@@ -28,12 +28,27 @@ class ActionRepeat(gym.Wrapper):
         """Wrap `env`; `success_key` names the native entry of `info` that signals success."""
         super().__init__(env)
         self.repeat = repeat
+        self._is_over = False
         self._success_key = success_key
         if "render_fps" in env.metadata:  # frames per second of simulated time, one per decision
             self.metadata = {**env.metadata, "render_fps": env.metadata["render_fps"] / repeat}
 
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode."""
+        self._is_over = False
+        return self.env.reset(seed=seed, options=options)
+
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Take one decision."""
+        """Take one decision.
+
+        Raises:
+            gymnasium.error.ResetNeeded: The episode is over. (Gymnasium 1.4's `AsyncVectorEnv`
+                would step on silently, where its `SyncVectorEnv` fails.)
+        """
+        if self._is_over:
+            raise gym.error.ResetNeeded("The episode is over: reset the environment first.")
         observation, reward, terminated, truncated, info = self.env.step(action)
         total, frames, success = float(reward), 1, self._is_success(info)
         while frames < self.repeat and not (terminated or truncated):
@@ -43,6 +58,7 @@ class ActionRepeat(gym.Wrapper):
                 frames + 1,
                 success or self._is_success(info),
             )
+        self._is_over = bool(terminated or truncated)
         info = {**info, "frames": frames}
         if self._success_key is not None:
             info[self._success_key] = success

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import gymnasium as gym
-from gymnasium.envs.registration import EnvSpec
+from gymnasium.envs.registration import EnvSpec, load_env_creator
 
 from daneel.errors import ConfigError, MissingExtraError
 
@@ -29,7 +29,7 @@ def build(env_id: str, max_steps: int | None, pixels: bool, kwargs: dict[str, An
         ConfigError: The constructor refuses `kwargs`.
         MissingExtraError: A package that the environment needs is not installed.
     """
-    if pixels and not _draws_with_mujoco(env_id):
+    if pixels and _draws_itself(env_id):
         kwargs = {"render_mode": "rgb_array", **kwargs}
     return gym_make(env_id, max_steps, kwargs)
 
@@ -67,5 +67,12 @@ def _is_usable(spec: EnvSpec) -> bool:
     return group not in _OPTIONAL or find_spec(_OPTIONAL[group]) is not None
 
 
-def _draws_with_mujoco(env_id: str) -> bool:
-    return "mujoco" in str(gym.spec(env_id).entry_point)
+def _draws_itself(env_id: str) -> bool:
+    """Whether the environment has its own RGB images and is not MuJoCo, which we draw faster."""
+    entry = gym.spec(env_id).entry_point
+    if isinstance(entry, str):
+        if entry.startswith("gymnasium.envs.mujoco"):
+            return False
+        entry = load_env_creator(entry)
+    metadata = getattr(entry, "metadata", {})
+    return "rgb_array" in metadata.get("render_modes", [])
