@@ -12,7 +12,8 @@ JMLR 22(268); each algorithm's paper stands at its class.
 from __future__ import annotations
 
 import copy
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -31,7 +32,7 @@ from daneel.agents.baseline_actor import plain_actor
 from daneel.agents.baseline_config import ALGORITHMS, NAMED_FIELDS, SB3Config
 from daneel.agents.baseline_spaces import check_spaces, is_goal, native_space, to_native
 from daneel.agents.protocol import AgentState
-from daneel.errors import ConfigError
+from daneel.errors import ConfigError, DaneelError, NonFiniteError
 from daneel.world_models import Batch
 
 
@@ -81,6 +82,7 @@ class SB3Agent:
             self.model: BaseAlgorithm = self.algorithm_class(
                 policy, env or stand_in, seed=seed, device=device, **settings
             )
+        self.policy = self.model.policy
 
     def _settings(self, buffer_size: int | None, learns: bool) -> dict[str, Any]:
         """Arguments of the algorithm's constructor."""
@@ -125,12 +127,34 @@ class SB3Agent:
     def act(
         self, obs: dict[str, np.ndarray], state: AgentState | None = None, explore: bool = False
     ) -> tuple[np.ndarray, AgentState]:
-        """Actions `[N, A]` float32 (or `[N]` int64) for observations `[N, ...]`; keeps no state."""
-        action, _ = self.model.predict(to_native(obs), deterministic=not explore)
+        """Actions `[N, A]` float32 (or `[N]` int64) for observations `[N, ...]`; keeps no state.
+
+        Raises:
+            NonFiniteError: An observation or a weight is NaN or infinite.
+        """
+        with self.explained():
+            action, _ = self.model.predict(to_native(obs), deterministic=not explore)
         if isinstance(self.action_space, spaces.Box):  # rescaling can round to beyond a bound
             bounded = np.clip(action, self.action_space.low, self.action_space.high)
             return bounded.astype(np.float32, copy=False), {}
         return np.asarray(action, np.int64), {}
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turns torch's complaint about NaN in a distribution into an error a user can act on."""
+        try:
+            yield
+        except ValueError as error:
+            if isinstance(error, DaneelError) or "invalid values" not in str(error):
+                raise
+            finite = all(bool(p.isfinite().all()) for p in self.policy.parameters())
+            what = "observation given to" if finite else "networks of"
+            raise NonFiniteError(
+                f"The {what} {self.config.name} became NaN or infinite at decision "
+                f"{self.model.num_timesteps}. Observations, losses and weights must stay finite. "
+                "The last checkpoint is kept: lower --agent.learning_rate and train again, or type "
+                "`daneel resume RUN` to try from there."
+            ) from error
 
     def reset_state(self, state: AgentState, mask: np.ndarray) -> AgentState:
         """`state` as it is: these policies remember nothing between decisions."""

@@ -18,6 +18,7 @@ The caller's generators are as before once the training has ended.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 from collections import deque
@@ -108,10 +109,14 @@ class BaselineTrainer(Trainer):
         seen = SeenRange(observation)
         recorded = [_record(env, config, index, seen) for index, env in enumerate(envs)]
         self._envs = DummyVecEnv([lambda env=env: env for env in recorded])
-        self.agent = self._build(observation, action)
+        rows = config.agent.buffer_size or config.replay_capacity
+        assert rows is not None
+        needed = replay_bytes(config.agent, observation, action, rows, config.env.num_envs)
+        check_memory(needed)
+        self.agent = self._build(observation, action, rows)
         _refuse_early_hindsight(self.agent.model, envs[0], config)
         self.collector = Streams(recorded, seen, self.agent.model)
-        self.replay = LibraryReplay(self.agent.model)
+        self.replay = LibraryReplay(self.agent.model, needed)
         self._spaces = {"observation": str(observation), "action": str(action)}
         self._warmup_rng = generator(config.seed, "warmup")  # unused: the library has its own
         self._state = None
@@ -125,13 +130,8 @@ class BaselineTrainer(Trainer):
         self._watch = Stopwatch()
         self._shown = self._begun = (0.0, 0)
 
-    def _build(self, observation: spaces.Dict, action: spaces.Space[Any]) -> SB3Agent:
+    def _build(self, observation: spaces.Dict, action: spaces.Space[Any], rows: int) -> SB3Agent:
         config = self.config
-        rows = config.agent.buffer_size or config.replay_capacity
-        assert rows is not None
-        streams = config.env.num_envs
-        needed = replay_bytes(config.agent, observation, action, rows, streams)
-        check_memory(needed)
         agent = AGENTS.load(config.agent.name)(
             *(config.agent, observation, action),
             seed=agent_seed(config.seed),
@@ -153,7 +153,7 @@ class BaselineTrainer(Trainer):
         model = self.agent.model
         decisions = math.ceil(self.config.steps / self.config.env.action_repeat)
         if model.num_timesteps < decisions and not self._interrupt:
-            try:
+            with contextlib.suppress(_Stopped), self.agent.explained():
                 model.learn(
                     decisions - model.num_timesteps,
                     callback=_Follower(self),
@@ -161,8 +161,6 @@ class BaselineTrainer(Trainer):
                     reset_num_timesteps=False,
                 )
                 self.end_round()
-            except _Stopped:
-                pass
         if self._saved_at != self.step:
             self._save()
         self._show("training", now=True)
@@ -215,6 +213,7 @@ class BaselineTrainer(Trainer):
         }
         kept = {k: v for k, v in metrics.items() if k != "n_updates" and not _is_undefined(k, v)}
         self._recorder.update(kept, self.step)
+        model.logger.name_to_value.clear()  # TD3 updates its actor now and then: count each once
 
     # -- now and then -----------------------------------------------------------------------------
 
@@ -313,8 +312,9 @@ class Streams:
 class LibraryReplay:
     """The library's replay as part of a checkpoint; on-policy algorithms have none to keep."""
 
-    def __init__(self, model: BaseAlgorithm) -> None:
-        """Take the replay of `model`."""
+    def __init__(self, model: BaseAlgorithm, nbytes: int) -> None:
+        """Take the replay of `model`, which is `nbytes` large when full."""
+        self.nbytes = nbytes
         self._replay = getattr(model, "replay_buffer", None)
 
     def state_dict(self) -> dict[str, Any]:
@@ -346,7 +346,7 @@ def _refuse_early_hindsight(
     if not isinstance(getattr(model, "replay_buffer", None), HerReplayBuffer):
         return
     assert isinstance(model, OffPolicyAlgorithm)
-    limit = None if env.unwrapped.spec is None else env.unwrapped.spec.max_episode_steps
+    limit = None if env.spec is None else env.spec.max_episode_steps
     if limit is None:
         return
     decisions = math.ceil(limit / config.env.action_repeat) * config.env.num_envs
