@@ -39,6 +39,7 @@ VERSION = 1
 """Version of the format this code writes; it reads this and older ones."""
 
 MANIFEST = "manifest.json"
+_TEMPORARY, _ASIDE = ".tmp", ".old"
 _MARK = "$kind"  # a JSON object with this key stands for something that JSON has no word for
 
 
@@ -54,7 +55,7 @@ def save(path: str | os.PathLike[str], tree: Mapping[str, Any]) -> Path:
         OSError: the disk is full or not writable; nothing is left behind.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         temporary.mkdir(parents=True)
@@ -91,9 +92,13 @@ def load(path: str | os.PathLike[str], only: Iterable[str] | None = None) -> dic
     return {name: _read_entry(path, name, files) for name in sorted(wanted)}
 
 
-def size_bytes(path: str | os.PathLike[str]) -> int:
-    """Bytes that a checkpoint folder takes on disk."""
-    return sum(file.stat().st_size for file in Path(path).iterdir())
+def recover(folder: str | os.PathLike[str]) -> None:
+    """Undo what a `save` that was killed has left in `folder`; nobody may be saving there."""
+    for aside in Path(folder).glob(f".*{_ASIDE}"):
+        path = aside.with_name(aside.name[1:].removesuffix(_ASIDE).rpartition(".")[0])
+        shutil.rmtree(aside) if path.exists() else aside.rename(path)
+    for temporary in Path(folder).glob(f".*{_TEMPORARY}"):
+        shutil.rmtree(temporary)
 
 
 def _write_entry(folder: Path, name: str, entry: Any) -> None:
@@ -201,7 +206,7 @@ def _flush_to_disk(path: Path) -> None:
 
 def _put_in_place(temporary: Path, path: Path) -> None:
     """Rename; a folder cannot be renamed onto a full one, so an older one steps aside first."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.old")
+    aside = path.with_name(f".{path.name}.{os.getpid()}{_ASIDE}")
     if path.exists():
         path.rename(aside)
     temporary.rename(path)

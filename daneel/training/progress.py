@@ -67,10 +67,11 @@ class ProgressLine:
         self._console = console or Console(stderr=True, highlight=False)
         self._live: Live | None = None
         self._next_plain = 0.0
+        self._ended = False
 
     def __enter__(self) -> Self:
         """Begin: say what is trained."""
-        self._console.print(self._title, style="bold", soft_wrap=True)
+        self._console.print(f"Training {self._title}", style="bold", soft_wrap=True)
         if self._console.is_terminal:
             self._live = Live(console=self._console, auto_refresh=False)
             self._live.start()
@@ -98,9 +99,17 @@ class ProgressLine:
             )
             text.truncate(self._console.width, overflow="ellipsis")
             self._live.update(text, refresh=True)
-        elif time.monotonic() >= self._next_plain or progress.step >= progress.steps:
+        elif self._is_due(progress):
             self._next_plain = time.monotonic() + PLAIN_SECONDS
             self._console.print(progress.line(), soft_wrap=True)
+
+    def _is_due(self, progress: Progress) -> bool:
+        """Whether to print a plain line: now and then, and once at the end."""
+        ends = progress.step >= progress.steps and progress.activity == "training"
+        if self._ended or (not ends and time.monotonic() < self._next_plain):
+            return False
+        self._ended = ends
+        return True
 
 
 def _clock(seconds: float) -> str:

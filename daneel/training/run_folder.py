@@ -145,7 +145,7 @@ class RunFolder:
             file.flush()
         _locked_here.add(key)
         self._lock_file = file
-        self._remove_leftovers()
+        checkpoint.recover(self.checkpoints)
         return self
 
     def __exit__(
@@ -252,7 +252,7 @@ class RunFolder:
         return file.read_text(encoding="utf-8").strip() if file.is_file() else None
 
     def _point_latest(self, name: str) -> None:
-        temporary = self.checkpoints / f".{LATEST}.{os.getpid()}.tmp"
+        temporary = self.checkpoints / f".{LATEST}.new"
         with open(temporary, "w", encoding="utf-8") as file:
             file.write(name + "\n")
             file.flush()
@@ -270,11 +270,6 @@ class RunFolder:
                 shutil.rmtree(self.checkpoints / name, ignore_errors=True)
 
     # -- disk -------------------------------------------------------------------------------------
-
-    def _remove_leftovers(self) -> None:
-        """What a killed process was writing; only the lock's holder may do this."""
-        for path in self.checkpoints.glob(".*"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _remove_beginnings(self, is_new: bool) -> None:
         if is_new:

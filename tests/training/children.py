@@ -13,6 +13,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def tiny_config(out: Path, env: EnvConfig | None = None, **fields: Any) -> Train
     return TrainConfig(env=env, agent=agent, out=str(out), **{**settings, **fields})
 
 
-def train_in_child(config: TrainConfig[Any], resume: bool) -> multiprocessing.process.BaseProcess:
+def train_in_child(config: TrainConfig[Any], resume: bool) -> BaseProcess:
     """Start a training and return its process."""
     _warm_up()
     child = _FORK.Process(target=_quietly, args=(config, resume))
@@ -60,7 +61,7 @@ def _quietly(config: TrainConfig[Any], resume: bool) -> None:
     os._exit(0)  # without the parent's exit handlers
 
 
-def kill_when(child: multiprocessing.process.BaseProcess, reached: Callable[[], bool]) -> bool:
+def kill_when(child: BaseProcess, reached: Callable[[], bool]) -> bool:
     """SIGKILL the child as soon as `reached`; False when it ended by itself before."""
     while child.is_alive():
         if reached():

@@ -72,7 +72,7 @@ def assert_same_weights(one: Path, other: Path) -> None:
     assert describe(first) == describe(second)
 
 
-def describe(tree: object) -> object:
+def describe(tree: Any) -> Any:
     """A tree with arrays as bytes, so that == compares everything."""
     if isinstance(tree, dict):
         return {key: describe(value) for key, value in tree.items()}

@@ -57,11 +57,11 @@ class TinyAgent:
         """Build the networks from a generator of their own."""
         self.config, self.batch_size, self.horizon = config, 16, config.horizon
         self.warmup_decisions = config.warmup
-        self._space = action_space
+        self._space: Any = action_space
         self._keys = sorted(key for key in observation_space.spaces if key != "achieved")
-        inputs = sum(int(np.prod(observation_space[key].shape or ())) for key in self._keys)
+        inputs = sum(spaces.flatdim(observation_space[key]) for key in self._keys)
         self.discrete = isinstance(action_space, spaces.Discrete)
-        actions = int(action_space.n) if self.discrete else int(np.prod(action_space.shape))
+        actions = spaces.flatdim(action_space)
         self._generator = torch.Generator().manual_seed(seed)
         self.q = self._mlp(
             inputs + (0 if self.discrete else actions), actions if self.discrete else 1
