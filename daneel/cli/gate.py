@@ -69,6 +69,7 @@ def run(options: Options) -> int:
         print(json.dumps({"run": str(options.run), **to_dict(report)}, indent=2))
     else:
         print_report(report, options.run)
+        print(f"next: daneel {'play' if report.passed else 'eval'} {options.run}")
     return 0 if report.passed else REFUSED
 
 
@@ -92,14 +93,13 @@ def judge(run: Path, which: str, checks: list[CheckSpec], floor: float | None = 
 
 
 def print_report(report: GateReport, run: Path) -> None:
-    """One line for each finding, the verdict, and what to type next."""
+    """One line for each finding, and the verdict."""
     console = Console(highlight=False, soft_wrap=True, markup=False)
     for finding in report.findings:
         console.print(f"{finding.verdict:<9}", style=_COLOURS[finding.verdict], end="")
         console.print(f" {finding.check:<18} {finding.detail}")
     if report.passed:
         console.print(f"passed: {report.checkpoint} is released in {run}/checkpoints/released")
-        console.print(f"next: daneel play {run}")
     else:
         console.print(f"refused: {report.checkpoint} is not released; see {run}/gate.json")
         if is_released(run):
