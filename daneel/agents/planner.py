@@ -41,13 +41,15 @@ from daneel.world_models import (
     WorldModelConfig,
     cautious,
     initialise,
+    one_step_target,
 )
 
 _SIZES = {"tiny": (32, 64), "small": (64, 128), "base": (128, 256)}
 _SCALE_RATE = 0.01
 _ALPHA_RATE = 1e-3
 _DISCRETE_ENTROPY = 0.1  # held, as a share of the entropy of uniform choice
-_FIRST_ALPHA = 0.01
+_FIRST_ALPHA = 0.03
+_LEAST_SCALE = 0.3
 _CORE = "core."
 
 
@@ -84,6 +86,9 @@ class PlannerConfig:
 
     imagined: float = 0.25
     """Imagined transitions in the value loss, as a share of the batch."""
+
+    expansion: int = 3
+    """Imagined steps under the policy before a value target falls back on the value function."""
 
     discount: float = 0.99
     """Per decision."""
@@ -170,18 +175,13 @@ class PlannerAgent:
         for module in (self.model, self.policy, self.rescale):
             module.to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(seed + 1)
-        self.log_alpha = torch.full(
-            (), math.log(_FIRST_ALPHA), device=self.device, requires_grad=True
-        )
+        self.log_alpha = torch.full((), math.log(_FIRST_ALPHA), device=self.device)
         self.scale = torch.ones((), device=self.device)
         self.updates = 0
         learned = [p for p in self.model.parameters() if p.requires_grad]
-        self._groups = (learned, list(self.policy.parameters()), [self.log_alpha])
+        self._groups = (learned, list(self.policy.parameters()))
         self.optimisers = [
-            torch.optim.Adam(group, lr=rate, fused=True)
-            for group, rate in zip(
-                self._groups, (config.learning_rate,) * 2 + (_ALPHA_RATE,), strict=True
-            )
+            torch.optim.Adam(group, lr=config.learning_rate, fused=True) for group in self._groups
         ]
         self._still = draw_noise(
             self.policy, config.plan, 1, False, torch.Generator(self.device).manual_seed(0)
@@ -301,26 +301,33 @@ class PlannerAgent:
             following = torch.cat([later[:, 0], imagined])
             reward = torch.cat([batch.reward[:, 0], reward])
             alive = torch.cat([1 - batch.terminated[:, 0], alive])
-            code = q.two_hot.encode(
-                reward + self.config.discount * alive * self._bootstrap(following)
-            )
+            value = self._bootstrap(following)
+            target = one_step_target(reward, alive, value, self.config.discount)
+            code = q.two_hot.encode(target)
         logits = q(torch.cat([z, start]), torch.cat([action[:, 0], tried]))
         losses = q.two_hot.loss(logits, code).sum(0)
         return losses.sum() / len(z)
 
     def _bootstrap(self, z: Tensor) -> Tensor:
-        """Value `[B]` of the policy's action at `z`, by the slow ensemble, cautiously."""
+        """Value `[B]` of the policy at `z`: imagined rewards, then the slow values."""
+        total, weight = torch.zeros(len(z), device=self.device), 1.0
+        for _ in range(self.config.expansion):
+            action, _ = self.policy.sample(z, self._noise(len(z)))
+            z, reward, alive = self.model.step(z, action)
+            total = total + weight * reward
+            weight = weight * self.config.discount * alive
         action, _ = self.policy.sample(z, self._noise(len(z)))
-        return cautious(self.model.target_value.values(z, action), self.config.caution)
+        value = cautious(self.model.target_value.values(z, action), self.config.caution)
+        return total + weight * value
 
     def _improve_policy(self, z: Tensor) -> dict[str, float]:
         """Towards higher value at unit spread, with entropy; then tunes the entropy's weight."""
-        alpha = self.log_alpha.exp().detach()
+        alpha = self.log_alpha.exp()
         value, entropy = self._value_and_entropy(z)
         self._follow_scale(value.detach())
         self._descend(1, -(value / self.scale + alpha * entropy).mean())
         excess = entropy.detach().mean() - self._target_entropy()
-        self._descend(2, self.log_alpha * excess)
+        self.log_alpha.sub_(_ALPHA_RATE * excess.clamp(-1, 1))
         return {
             "q": float(value.detach().mean()),
             "entropy": float(entropy.detach().mean()),
@@ -345,10 +352,9 @@ class PlannerAgent:
         return (p * values).sum(-1), -(p * log_p).sum(-1)
 
     def _follow_scale(self, value: Tensor) -> None:
-        """Running spread of the values, between their 5th and 95th percentiles, at least 1."""
-        low, high = torch.quantile(value, torch.tensor([0.05, 0.95], device=value.device))
+        """Running standard deviation of the values."""
         rate = _SCALE_RATE if self.updates else 1.0
-        self.scale.lerp_((high - low).clamp(min=1.0), rate)
+        self.scale.lerp_(value.std().clamp(min=_LEAST_SCALE), rate)
 
     def _target_entropy(self) -> float:
         if self.policy.discrete:
@@ -372,7 +378,7 @@ class PlannerAgent:
         return {
             "model": dict(self.model.state_dict()),
             "policy": dict(self.policy.state_dict()),
-            "log_alpha": self.log_alpha.detach().clone(),
+            "log_alpha": self.log_alpha.clone(),
             "scale": self.scale.clone(),
             "updates": self.updates,
             "generator": self.generator.get_state(),
@@ -393,7 +399,7 @@ class PlannerAgent:
                 f"The checkpoint does not fit this agent: {error} Expected the agent and sizes of "
                 "the run's config.yaml. Type `daneel train` to begin another run."
             ) from error
-        self.log_alpha.data.copy_(state["log_alpha"])
+        self.log_alpha.copy_(state["log_alpha"])
         self.scale.copy_(state["scale"])
         self.updates = int(state["updates"])
         self.generator.set_state(state["generator"])

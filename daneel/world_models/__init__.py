@@ -5,7 +5,7 @@ from daneel.world_models.encoders import MultiModalEncoder
 from daneel.world_models.layers import Rescale, Standardize, initialise
 from daneel.world_models.model import Latents, MultiModalWorldModel, WorldModelConfig
 from daneel.world_models.two_hot import TwoHot, symexp, symlog
-from daneel.world_models.value import QEnsemble, cautious
+from daneel.world_models.value import QEnsemble, cautious, one_step_target
 
 __all__ = [
     "Batch",
@@ -19,6 +19,7 @@ __all__ = [
     "WorldModelConfig",
     "cautious",
     "initialise",
+    "one_step_target",
     "symexp",
     "symlog",
 ]

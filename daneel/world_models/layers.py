@@ -6,6 +6,8 @@ Legend: M ensemble members, B batch, D width. Layers that may stand in an actor 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -17,7 +19,7 @@ def mlp(sizes: list[int], out: int) -> nn.Sequential:
     SiLU because it costs a tenth of Mish on a CPU (measured, `docs/agents/planner.md`).
     """
     layers: list[nn.Module] = []
-    for width_in, width in zip(sizes[:-1], sizes[1:], strict=True):
+    for width_in, width in pairwise(sizes):
         layers += [nn.Linear(width_in, width), nn.LayerNorm(width), nn.SiLU()]
     return nn.Sequential(*layers, nn.Linear(sizes[-1], out))
 
@@ -70,7 +72,7 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
 def ensemble_mlp(members: int, sizes: list[int], out: int) -> nn.Sequential:
     """M independent `mlp`s evaluated together; the last layer starts at zero."""
     layers: list[nn.Module] = []
-    for width_in, width in zip(sizes[:-1], sizes[1:], strict=True):
+    for width_in, width in pairwise(sizes):
         layers += [EnsembleLinear(members, width_in, width), EnsembleLayerNorm(members, width)]
         layers.append(nn.SiLU())
     last = EnsembleLinear(members, sizes[-1], out)

@@ -202,6 +202,7 @@ class MultiModalWorldModel(nn.Module):
             (self.target_encoder, self.encoder),
             (self.target_value, self.value),
         ):
-            torch._foreach_lerp_(list(slow.parameters()), list(fast.parameters()), rate)
+            for old, new in zip(slow.parameters(), fast.parameters(), strict=True):
+                old.lerp_(new, rate)
             for old, new in zip(slow.buffers(), fast.buffers(), strict=True):
                 old.copy_(new)

@@ -52,7 +52,7 @@ class TwoHot(nn.Module):
         return lower.long(), position - lower
 
     def loss(self, logits: Tensor, code: tuple[Tensor, Tensor]) -> Tensor:
-        """Cross entropy `[...]` of `logits [..., K]` against an encoded target, which broadcasts."""
+        """Cross entropy `[...]` of `logits [..., K]` against a code, which broadcasts."""
         lower, weight = code
         log_p = F.log_softmax(logits, -1)
         index = lower.expand(logits.shape[:-1]).unsqueeze(-1)

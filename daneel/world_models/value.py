@@ -39,6 +39,14 @@ class QEnsemble(nn.Module):
         return self.two_hot.decode(self(z, action))
 
 
+def one_step_target(reward: Tensor, alive: Tensor, following: Tensor, discount: float) -> Tensor:
+    """Reward plus the discounted value that follows: `[B]` each.
+
+    `alive` is 0 only at a true termination; after a truncation the value goes on.
+    """
+    return reward + discount * alive * following
+
+
 def cautious(values: Tensor, caution: float) -> Tensor:
     """Mean over members less `caution` times their range: `[M, B] -> [B]`.
 
