@@ -142,7 +142,7 @@ def plan(
 
 
 def propose(model: MultiModalWorldModel, policy: Policy, z: Tensor, noise: Tensor) -> Tensor:
-    """Action sequences `[N, P, H, A]` that the policy draws inside the model; the first is its mode.
+    """Action sequences `[N, P, H, A]` the policy draws inside the model; the first is its mode.
 
     Args:
         model: World model.

@@ -10,7 +10,7 @@ from torch import nn
 from daneel.world_models import Batch
 
 AgentState = dict[str, Any]
-"""What an agent remembers between decisions: a dict of arrays or tensors, one row per environment."""
+"""What an agent remembers between decisions: arrays or tensors, one row per environment."""
 
 
 class Agent(Protocol):
@@ -27,7 +27,7 @@ class Agent(Protocol):
     def act(
         self, obs: dict[str, np.ndarray], state: AgentState | None = None, explore: bool = False
     ) -> tuple[np.ndarray, AgentState]:
-        """Actions `[N, A]` (or `[N]` when discrete) in the environment's units, and the next state."""
+        """Actions `[N, A]` (discrete: `[N]`) in the environment's units, and the next state."""
         ...
 
     def reset_state(self, state: AgentState, mask: np.ndarray) -> AgentState:
@@ -51,5 +51,5 @@ class Agent(Protocol):
         ...
 
     def actor(self) -> tuple[nn.Module, dict[str, Any]]:
-        """The network `[B, D] -> [B, A]` from flat observation to action, and notes for the gate."""
+        """The network `[B, D] -> [B, A]` from flat observation to action, and notes."""
         ...

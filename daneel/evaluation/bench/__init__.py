@@ -7,7 +7,12 @@ BENCHES = Registry(
     Entry(
         "control",
         "daneel.evaluation.bench.control",
-        "nine control tasks, our agent against SAC: score, steps, seconds, latency",
+        "eight control tasks, our agent against SAC: score, steps, seconds, latency",
+    ),
+    Entry(
+        "ablation",
+        "daneel.evaluation.bench.ablation",
+        "the planner with one part of it taken away at a time",
     ),
 )
 """Each entry is a module with `Options`, `run(options) -> int` and `table(folder) -> str`."""

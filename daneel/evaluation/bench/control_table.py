@@ -17,10 +17,10 @@ HEADER = (
 )
 
 INTERVALS = (
-    "Scores are means of 10 episodes a seed. Intervals: bootstrap over seeds and episodes, with one "
-    "seed over its episodes; success rates: Wilson. Steps and seconds to threshold: median seed, at "
-    "the first of ten evaluations that reaches it (SAC: of thirty); seconds are those of training "
-    "alone, on one thread."
+    "Scores are means of 10 episodes a seed. Intervals: bootstrap over seeds and episodes, with "
+    "one seed over its episodes; success rates: Wilson. Steps and seconds to threshold: median "
+    "seed, at the first of ten evaluations that reaches it (SAC: of thirty); seconds are those of "
+    "training alone, on one thread."
 )
 
 

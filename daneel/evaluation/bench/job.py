@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from daneel.training import TrainConfig, load_agent, train
 
 LATENCY_ACTIONS = 300
 LATENCY_WARMUP = 30
+INTERRUPTED = 130
+"""Exit code of a training that was told to stop."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Spec:
     task: str
     """Name of the task."""
     algo: str
-    """Name of the agent, with its default settings."""
+    """Name of the agent."""
     seed: int
     """Seed of the training."""
     env: EnvConfig
@@ -48,6 +50,8 @@ class Spec:
     """Environment steps between evaluations."""
     eval_episodes: int
     """Episodes of each evaluation."""
+    agent: dict[str, Any] = field(default_factory=dict)
+    """Settings of the agent that differ from its defaults."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +97,18 @@ class Result:
 
 
 def run(spec: Spec, out: Path) -> Result:
-    """Trains into the run folder `out` and measures."""
+    """Trains into the run folder `out` and measures.
+
+    Raises:
+        SystemExit: The training was told to stop: half a training is no result.
+    """
     torch.set_num_threads(1)
     # The tree may change while this trains: what counts is what was imported.
     source, load_before = provenance.source(), os.getloadavg()[0]
     settings = train_config(spec, out)
     wall, cpu = time.perf_counter(), time.process_time()
-    train(settings)
+    if train(settings).interrupted:
+        raise SystemExit(INTERRUPTED)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     agent, _, _ = load_agent(out, "latest")
     return Result(
@@ -122,7 +131,7 @@ def train_config(spec: Spec, out: Path) -> TrainConfig[Any]:
     return TrainConfig(
         preset="bench-control",
         env=spec.env,
-        agent=AGENTS.load(spec.algo).Config(name=spec.algo),
+        agent=config.from_dict(AGENTS.load(spec.algo).Config, {"name": spec.algo, **spec.agent}),
         steps=spec.steps,
         seed=spec.seed,
         threads=1,

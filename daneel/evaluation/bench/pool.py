@@ -1,13 +1,22 @@
-"""Runs commands in processes of one thread each, a few at a time, and never leaves one behind."""
+"""Runs commands in processes of one thread each, a few at a time, and never leaves one behind.
+
+Whether the caller stops, fails, is interrupted, gets SIGTERM or (on Linux) is killed: a process
+that outlived its bench would share a core with the next one and spoil its seconds.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import subprocess
+import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 POLL_S = 0.2
 SINGLE_THREAD = {
@@ -49,8 +58,14 @@ class Done:
 def run(commands: Sequence[Command], workers: int = 2) -> Generator[Done, None, None]:
     """Runs the commands in order, at most `workers` at once; yields each as it ends.
 
-    When the caller stops early (Ctrl-C, an exception), the processes still running are stopped.
+    When the caller stops early (Ctrl-C, SIGTERM, an exception), the processes still running are
+    stopped.
     """
+    with _terminated_like_interrupted():
+        yield from _run(commands, workers)
+
+
+def _run(commands: Sequence[Command], workers: int) -> Generator[Done, None, None]:
     waiting, running = list(commands), list[tuple[Command, subprocess.Popen[bytes], float]]()
     try:
         while waiting or running:
@@ -75,7 +90,30 @@ def _start(command: Command) -> subprocess.Popen[bytes]:
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             env={**os.environ, **SINGLE_THREAD},
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
+
+
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None  # found before the fork, not in it
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent() -> None:
+    """Between fork and exec: the kernel sends SIGTERM when the bench is gone, even by SIGKILL."""
+    assert _libc is not None
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
