@@ -1,5 +1,9 @@
 """One training of a bench, through the real loop with a small agent."""
 
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -36,6 +40,25 @@ def test_evaluations_are_not_training_seconds(result: tuple[Result, Path]) -> No
     records = [r for r in curves.load_metrics(out) if "eval/seconds" in r]
     spent = sum(record["eval/seconds"] for record in records)
     assert seconds[-1] == pytest.approx(records[-1]["seconds"] - spent)
+
+
+def test_an_interrupted_training_is_no_result(tmp_path: Path) -> None:
+    """A job that is told to stop leaves no result that looks finished."""
+    tiny_agent.register()
+    steps = 200_000
+    spec = Spec("Pendulum-v1", "tiny", 0, EnvConfig(id="Pendulum-v1"), steps, steps, 1)
+    threading.Thread(target=_terminate_when_begun, args=(tmp_path / "run",), daemon=True).start()
+    with pytest.raises(SystemExit) as stopped:
+        job.run(spec, tmp_path / "run")
+    assert stopped.value.code == job.INTERRUPTED
+
+
+def _terminate_when_begun(run: Path) -> None:
+    """SIGTERM to this process once the training has logged something."""
+    metrics = run / "metrics.jsonl"
+    while not (metrics.exists() and metrics.stat().st_size):
+        time.sleep(0.02)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_hand_made_seconds() -> None:

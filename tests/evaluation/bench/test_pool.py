@@ -1,6 +1,8 @@
 """The pool: all commands run, at most some at once, one thread each, none left behind."""
 
 import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -50,9 +52,40 @@ def test_stopping_early_leaves_no_process(tmp_path: Path) -> None:
         os.kill(pid, 0)
 
 
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_no_process_outlives_its_bench(tmp_path: Path, how: signal.Signals) -> None:
+    """However the bench itself is ended."""
+    log = tmp_path / "slow.log"
+    slow = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    bench = (  # the module alone, without the rest of the package: it starts at once
+        "import sys, pathlib, importlib.util as u;"
+        f"spec = u.spec_from_file_location('pool', {pool.__file__!r});"
+        "pool = sys.modules['pool'] = u.module_from_spec(spec); spec.loader.exec_module(pool);"
+        f"c = pool.Command('slow', (sys.executable, '-c', {slow!r}), pathlib.Path({str(log)!r}));"
+        "list(pool.run([c]))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", bench], stderr=subprocess.DEVNULL)
+    pid = int(_wait_for_text(log))
+    process.send_signal(how)
+    process.wait(timeout=20)
+    deadline = time.monotonic() + 10
+    while _alive(pid):
+        assert time.monotonic() < deadline, "the process outlived its bench"
+        time.sleep(0.05)
+
+
+def _alive(pid: int) -> bool:
+    """Whether the process runs; one that ended and was not waited for does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
 def _wait_for_text(path: Path) -> str:
-    deadline = time.monotonic() + 20
-    while not (text := path.read_text()).endswith("\n"):
+    deadline = time.monotonic() + 60
+    while not (text := path.read_text() if path.exists() else "").endswith("\n"):
         assert time.monotonic() < deadline, "the process never started"
         time.sleep(0.05)
     return text
