@@ -11,7 +11,7 @@ import numpy as np
 
 from daneel.alignment import Finding
 from daneel.evaluation import curves, markup, statistics, svg
-from daneel.evaluation.curves import EPISODE_RETURN, EVAL_RETURN, EVAL_RETURNS, Series
+from daneel.evaluation.curves import EPISODE_RETURN, EVAL_RETURN, EVAL_RETURNS, EVAL_SUCCESS, Series
 from daneel.evaluation.evaluate import Evaluation
 from daneel.evaluation.evidence import number
 from daneel.evaluation.run_data import RunData
@@ -43,7 +43,26 @@ def learning(data: RunData, others: Sequence[RunData]) -> str:
     drawn = svg.chart(
         marks, label="return against environment steps", height_px=320, x_label="environment steps"
     )
-    return markup.section("Return while learning", markup.legend(legend) + drawn + note)
+    body = markup.legend(legend) + drawn + note + _success(data)
+    return markup.section("Return while learning", body)
+
+
+def _success(data: RunData) -> str:
+    """Success rate of the evaluations, in per cent, where the environment has such a signal."""
+    rates = data.series(EVAL_SUCCESS)
+    if not len(rates):
+        return ""
+    percent = 100 * rates.values
+    hints = [
+        f"{rate:.0f} % after {step:,.0f} steps"
+        for step, rate in zip(rates.steps, percent, strict=True)
+    ]
+    marks = [
+        Mark("evalline", rates.steps, percent),
+        Mark("dot", rates.steps, percent, hints=hints),
+    ]
+    drawn = svg.chart(marks, label="success rate against environment steps", height_px=130, ticks=3)
+    return f"<h3>Success rate of the evaluations, %</h3>{drawn}"
 
 
 def _learning_marks(

@@ -100,6 +100,7 @@ details { border-top: 1px solid var(--line); margin-top: 14px; padding-top: 12px
 summary { cursor: pointer; color: var(--soft); font-size: 14px; }
 details pre { margin-top: 10px; }
 td details { border: 0; margin-top: 2px; padding-top: 0; }
+.chart + h3 { margin-top: 20px; }
 .chart + .note, table + .note { margin-top: 12px; }
 .split { display: flex; height: 22px; border-radius: 6px; overflow: hidden; gap: 2px;
   margin-bottom: 10px; }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from daneel.errors import CheckpointError, RunFolderError
-from daneel.evaluation import report
+from daneel.evaluation import files, report
 from tests.evaluation import runs
 
 VOID = {"meta", "br"}
@@ -73,6 +73,14 @@ def test_nothing_is_made_up(tmp_path: Path) -> None:
     for verb in ("play", "eval", "gate"):
         assert f"daneel {verb} {run}" in text
     assert text.count("Not measured") == 3 and "Success rate" not in text
+
+
+def test_success_while_learning_is_shown_where_there_is_a_signal(tmp_path: Path) -> None:
+    """In per cent, from the evaluations; elsewhere there is no empty chart."""
+    run = runs.hand_made(tmp_path / "run")
+    assert "Success rate of the evaluations" not in report.write(run).read_text()
+    files.append_json(run / "metrics.jsonl", {"step": 500, "eval/success": 0.7})
+    assert "70 % after 500 steps" in words(report.write(run).read_text())
 
 
 def test_a_run_without_records_still_has_a_report(tmp_path: Path) -> None:

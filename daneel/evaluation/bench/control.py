@@ -2,7 +2,8 @@
 
 Each (task, algorithm, seed) is one process with one thread, at most two at once. A finished one is
 appended to `control-jobs.jsonl` at once, so a bench that was killed goes on where it stopped. All
-our rows use the agent's defaults: one set of hyper-parameters.
+our rows use the agent's defaults, one set of hyper-parameters: when these change, finished jobs no
+longer count, and the table says when its rows differ.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from daneel.errors import ConfigError
 from daneel.evaluation import evidence, files, plot, provenance
 from daneel.evaluation.bench import control_evidence as ce
 from daneel.evaluation.bench import control_table, pool, tasks
-from daneel.evaluation.bench.job import Result, Spec
+from daneel.evaluation.bench.job import Result, Spec, agent_settings
 from daneel.evaluation.bench.tasks import EPISODES, TASKS, Task
 from daneel.evaluation.curves import Series
 
@@ -92,7 +93,7 @@ def run(options: Options) -> int:
     """Runs what is missing, records evidence, writes table and curves; 1 when a job failed."""
     wanted = list(specs(options))
     done = {} if options.fresh else finished(options.folder)
-    missing = [spec for spec in wanted if _key(spec) not in done or done[_key(spec)].spec != spec]
+    missing = [spec for spec in wanted if not _answers(done.get(_key(spec)), spec)]
     _say(f"{len(wanted)} trainings: {len(wanted) - len(missing)} finished, {len(missing)} to go")
     failures = 0
     by_name = {_name(spec): spec for spec in missing}
@@ -112,6 +113,13 @@ def specs(options: Options) -> Iterator[Spec]:
             for algo in sides:
                 steps = task.budget(ours=algo == ce.OURS)
                 yield Spec(task.name, algo, seed, task.env, steps, task.eval_every, EPISODES)
+
+
+def _answers(result: Result | None, spec: Spec) -> bool:
+    """Whether a finished job is what would be run now: same task and budget, same agent."""
+    if result is None or result.spec != spec:
+        return False
+    return result.settings["agent"] == agent_settings(spec.algo)
 
 
 def finished(folder: Path) -> dict[tuple[str, str, int], Result]:

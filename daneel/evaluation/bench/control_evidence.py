@@ -7,6 +7,8 @@ budget is recorded as "> budget", and a ratio against it as a bound.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -95,10 +97,17 @@ def _score(task: Task, side: Sequence[Result], step: int, asked: bool = False) -
             "steps": step,
             "per_seed": [list(group) for group in groups],
             "peer": task.peer,
+            "agent_settings": sorted({_digest(result.settings["agent"]) for result in side}),
             "cpu_seconds": [round(result.cpu_seconds, 1) for result in side],
             "load_before": [round(result.load_before, 2) for result in side],
         },
     )
+
+
+def _digest(settings: Mapping[str, Any]) -> str:
+    """A short name for a set of hyper-parameters."""
+    text = json.dumps(settings, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _interval(task: Task, groups: Sequence[Sequence[float]]) -> tuple[Interval | None, str]:

@@ -113,4 +113,12 @@ def _verdicts(records: Records) -> list[str]:
         missing = sum(item is None for item in found)
         note = f" ({missing} {NOT_MEASURED})" if missing else ""
         lines.append(f"- {text}: {met} of {len(TASKS)} rows{note}")
-    return lines
+    return [*lines, f"- one set of hyper-parameters for every row of Daneel: {_one_set(records)}"]
+
+
+def _one_set(records: Records) -> str:
+    scores = [records.get((task.name, task.measure, ce.OURS)) for task in TASKS]
+    sets = {digest for item in scores if item for digest in item.details["agent_settings"]}
+    if not sets:
+        return NOT_MEASURED
+    return "yes" if len(sets) == 1 else f"**no**, {len(sets)} different sets"

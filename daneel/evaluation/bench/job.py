@@ -126,6 +126,11 @@ def run(spec: Spec, out: Path) -> Result:
     )
 
 
+def agent_settings(algo: str) -> dict[str, Any]:
+    """The default settings of an agent as plain data: what every row of a bench uses."""
+    return config.to_dict(AGENTS.load(algo).Config(name=algo))
+
+
 def train_config(spec: Spec, out: Path) -> TrainConfig[Any]:
     """The training configuration of a job: everything the spec does not say is the default."""
     return TrainConfig(

@@ -1,7 +1,9 @@
 """Finished jobs with figures chosen by hand."""
 
+from typing import Any
+
 from daneel.evaluation.bench import tasks
-from daneel.evaluation.bench.job import Point, Result, Spec
+from daneel.evaluation.bench.job import Point, Result, Spec, agent_settings
 from daneel.evaluation.provenance import Machine, Source
 
 MACHINE = Machine("CPU", 2, 8.0, "Linux 6")
@@ -15,6 +17,7 @@ def result(
     *,
     commit: str = "a" * 40,
     latency_ms: tuple[float, float] = (4.0, 8.0),
+    agent: dict[str, Any] | None = None,
 ) -> Result:
     """A job whose evaluations have these means, one a tenth of the budget, ten seconds apart."""
     points = []
@@ -33,7 +36,7 @@ def result(
         cpu_seconds=90.0,
         latency_ms=latency_ms,
         load_before=0.5,
-        settings={"seed": seed},
+        settings={"seed": seed, "agent": agent or agent_settings(algo)},
         source=Source(commit, True),
         machine=MACHINE,
         versions={"torch": "2"},

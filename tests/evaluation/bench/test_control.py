@@ -10,6 +10,7 @@ from daneel.errors import ConfigError, UnknownNameError
 from daneel.evaluation import evidence, files
 from daneel.evaluation.bench import control, tasks
 from daneel.evaluation.bench.control import Options
+from daneel.evaluation.bench.job import agent_settings
 from tests.evaluation.bench.hand_made import result
 
 WALKER = tasks.find("walker-walk")
@@ -53,6 +54,7 @@ def test_finished_jobs_are_not_run_again(
     assert "| walker-walk | 1 | 25,000 steps | >= 700 | 800 [799, 801] | yes | 10 [9, 11]" in out
     assert "12,500 / 52,500 (24 %)" in out
     assert "- score at the stated steps: 1 of 8 rows (7 not measured)" in out
+    assert "one set of hyper-parameters for every row of Daneel: yes" in out
     assert (tmp_path / "control.md").read_text() == out.rstrip("\n") + "\n"
     curves = {path.name for path in (tmp_path / "curves").iterdir()}
     assert curves == {"control.svg", "control-dm_control-walker-walk-v0.svg"}
@@ -80,6 +82,27 @@ def test_a_job_of_another_budget_is_run_again(tmp_path: Path) -> None:
     wanted = next(control.specs(Options(tasks=("walker-walk",), only="ours")))
     kept = control.finished(tmp_path)[WALKER.name, "planner", 0]
     assert kept.spec != wanted and kept == short
+
+
+def test_jobs_of_other_hyper_parameters_no_longer_count(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would be run again, and until then the table says that its rows differ."""
+    monkeypatch.setattr(control.sys, "executable", "/bin/false")
+    old = {**agent_settings("planner"), "size": "base"}
+    cup = tasks.find("ball_in_cup-catch")
+    finish(tmp_path, *(result(cup, "planner", seed, [950.0] * 10) for seed in range(3)))
+    finish(tmp_path, result(WALKER, "planner", 0, [800.0] * 10, agent=old))
+    options = Options(
+        tasks=("walker-walk", "ball_in_cup-catch"),
+        only="ours",
+        results=tmp_path,
+        runs=tmp_path / "runs",
+    )
+    assert control.run(options) == 1
+    out, err = capsys.readouterr()
+    assert "4 trainings: 3 finished, 1 to go" in err and "walker" in err
+    assert "one set of hyper-parameters for every row of Daneel: **no**, 2 different" in out
 
 
 def test_a_job_that_fails_is_told_and_the_rest_goes_on(
