@@ -118,7 +118,7 @@ def _verdicts(records: Records) -> list[str]:
 
 def _one_set(records: Records) -> str:
     scores = [records.get((task.name, task.measure, ce.OURS)) for task in TASKS]
-    sets = {digest for item in scores if item for digest in item.details["agent_settings"]}
+    sets = {digest for item in scores if item for digest in item.details.get("agent_settings", ())}
     if not sets:
         return NOT_MEASURED
     return "yes" if len(sets) == 1 else f"**no**, {len(sets)} different sets"
