@@ -1,6 +1,7 @@
 """Optimiser state as a plain tree."""
 
 import copy
+import itertools
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from daneel.errors import CheckpointError
 
 def make(*widths: int, steps: int = 0) -> tuple[nn.Sequential, torch.optim.Adam]:
     """A linear network and its optimiser after `steps` steps; what is drawn is always the same."""
-    net = nn.Sequential(*(nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)))
+    net = nn.Sequential(*(nn.Linear(a, b) for a, b in itertools.pairwise(widths)))
     source = torch.Generator().manual_seed(1)
     for parameter in net.parameters():
         parameter.data.normal_(generator=source)

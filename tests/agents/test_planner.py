@@ -16,7 +16,7 @@ from daneel.agents.planning import PlanConfig
 from daneel.envs import EnvConfig
 from daneel.errors import CheckpointError, ConfigError, SpaceError
 from daneel.training import TrainConfig, train
-from daneel.world_models import Batch, WorldModelConfig
+from daneel.world_models import Batch, WorldModelConfig, symlog
 from tests.world_models import hand_made
 from tests.world_models.hand_made import (
     BOX,
@@ -103,7 +103,8 @@ def test_actions_are_in_the_environments_units(action_space, explore, plan):
 def test_without_exploring_every_environment_is_alone(action_space):
     """Over several decisions each environment does alone what it does among others."""
     agent = make(action_space)
-    together, alone = None, [None] * 4
+    together: Any = None
+    alone: list[Any] = [None] * 4
     for decision in range(3):
         obs = observe(agent, 4, seed=decision)
         action, together = agent.act(obs, together)
@@ -179,33 +180,60 @@ def test_taking_the_actor_leaves_the_agent_alone(action_space):
 @pytest.mark.parametrize(("v", "reward", "discount"), [(50.0, 1.0, 0.99), (-3.0, 0.25, 0.9)])
 @pytest.mark.parametrize("terminated", [0.0, 1.0])
 def test_value_targets_against_hand_numbers(v, reward, discount, terminated):
-    """Where everything is worth `v`, a termination is worth `reward`, else `reward + g v`."""
+    """Where everything is worth `v`, a termination is worth `reward`, else `reward + g v`.
+
+    The model gives `(1 - g) v` at each step and never ends: `v` however far it looks ahead.
+    """
     agent = make(imagined=0.0, discount=discount, horizon=1)
-    value = agent.model.value
-    make_constant(agent.model.target_value.net, logits_of(value.two_hot, v))
+    _make_world(agent, reward=(1 - discount) * v, alive=1.0, value=v)
+    target = reward + (1 - terminated) * discount * v
+    _check_value_loss(agent, reward, terminated, target)
+
+
+def test_expanded_value_targets_against_hand_numbers():
+    """Two imagined steps of 0.5, each survived by one half, come before a value of 4."""
+    agent = make(imagined=0.0, discount=0.9, horizon=1, expansion=2)
+    _make_world(agent, reward=0.5, alive=0.5, value=4.0)
+    following = 0.5 + 0.45 * 0.5 + 0.45**2 * 4
+    _check_value_loss(agent, 1.0, 0.0, 1 + 0.9 * following)
+    _check_value_loss(agent, 1.0, 1.0, 1.0)
+
+
+def test_with_values_of_zero_the_target_is_the_reward():
+    """As long as all that follows is worth zero, termination makes no difference to the values."""
+    states = []
+    for terminated in (0.0, 1.0):
+        agent = make(imagined=0.0, horizon=1)
+        make_constant(agent.model.reward, 0.0)
+        batch = replace(sample(agent), terminated=torch.full((ROWS, 1), terminated))
+        agent.update(batch)
+        states.append([p.detach().clone() for p in agent.model.value.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*states, strict=True))
+
+
+def _make_world(agent: PlannerAgent, reward: float, alive: float, value: float) -> None:
+    """A model in which every state and action gives these numbers."""
+    model = agent.model
+    make_constant(model.reward, symlog(torch.tensor(reward)))
+    make_constant(model.termination, 50.0 if alive == 1 else math.log(alive / (1 - alive)))
+    model.termination[-1].bias.data.neg_()
+    make_constant(model.target_value.net, logits_of(model.value.two_hot, value))
+
+
+def _check_value_loss(agent: PlannerAgent, reward: float, terminated: float, target: float) -> None:
+    """The value loss of a known guess is its cross entropy to `target`, of each member."""
+    agent, value = copy.deepcopy(agent), agent.model.value
     guess = torch.randn(value.two_hot.bins, generator=hand_made.generator())
-    make_constant(value.net, guess)
+    make_constant(agent.model.value.net, guess)
     batch = replace(
         sample(agent),
         reward=torch.full((ROWS, 1), reward),
         terminated=torch.full((ROWS, 1), terminated),
     )
-    target = torch.tensor(reward + (1 - terminated) * discount * v)
-    lower, weight = value.two_hot.encode(target)
+    lower, weight = value.two_hot.encode(torch.tensor(target))
     log_p = guess.log_softmax(0)
     expected = -((1 - weight) * log_p[lower] + weight * log_p[lower + 1]) * value.members
     assert agent.update(batch)["value"] == pytest.approx(float(expected), rel=1e-3)
-
-
-def test_with_values_of_zero_the_target_is_the_reward():
-    """As long as every value is zero, termination makes no difference to the values."""
-    states = []
-    for terminated in (0.0, 1.0):
-        agent = make(imagined=0.0, horizon=1)
-        batch = replace(sample(agent), terminated=torch.full((ROWS, 1), terminated))
-        agent.update(batch)
-        states.append([p.detach().clone() for p in agent.model.value.parameters()])
-    assert all(torch.equal(a, b) for a, b in zip(*states, strict=True))
 
 
 @both
@@ -397,6 +425,7 @@ def test_an_incomplete_state_is_refused(part):
 
 def test_every_message_says_what_to_type():
     """Each message ends with the next command to type."""
+    attempts: list[tuple[Any, dict[str, Any]]]
     attempts = [(PlannerConfig, settings) for settings, _ in BAD]
     attempts += [(PlanConfig, {"samples": 1}), (PlanConfig, {"rounds": 0})]
     attempts += [(PlanConfig, {"std": 0.0}), (PlanConfig, {"noise": -1.0})]

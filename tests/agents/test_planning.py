@@ -109,15 +109,27 @@ def test_a_continuous_plan_finds_the_best_action():
     assert plans.shape == (20, 2, 2)
 
 
-def test_a_discrete_plan_finds_the_best_action():
-    """Where the reward is a known table, the plan picks the best action of each row."""
+@pytest.fixture(scope="module")
+def table_model() -> tuple[MultiModalWorldModel, Tensor]:
+    """A model whose reward of action a at z is (z @ table)[a], and the table."""
     table = torch.randn(DIM, 4, generator=generator(3))
-    model, policy = hand_made.model(dim=DIM, action_dim=4, width=64), policy_for(True, 4)
+    model = hand_made.model(dim=DIM, action_dim=4, width=64)
     _teach_reward(model, lambda z, a: ((z @ table) * a).sum(-1), 4)
+    return model, table
+
+
+@pytest.mark.parametrize("sure", [False, True], ids=["policy unsure", "policy sure"])
+def test_a_discrete_plan_finds_the_best_action(table_model, sure):
+    """The plan picks the best action of each row, also where the policy is sure of another."""
+    model, table = table_model
+    policy = policy_for(True, 4)
+    config = PlanConfig(samples=32, rounds=2, horizon=1, elites=8)
+    if sure:
+        make_constant(policy.net, torch.tensor([0.0, 12.0, 0.0, 0.0]))
     z = unit(40, DIM, seed=11)
     first, second = (z @ table).topk(2, -1).values.T
     clear = first - second > 1
-    action, _ = make_plan(model, policy, z, GREEDY)
+    action, _ = make_plan(model, policy, z, config)
     assert int(clear.sum()) >= 10
     assert torch.equal(action.argmax(-1)[clear], (z @ table).argmax(-1)[clear])
     assert torch.equal(action.sum(-1), torch.ones(40))
