@@ -191,10 +191,17 @@ class BaselineTrainer(Trainer):
         for index, info in enumerate(infos):
             if "episode" in info:
                 self._end_episode(index, info["episode"])
-        if not self.agent.off_policy and self.step < self.config.steps and not self._interrupt:
+        if not self.agent.off_policy and self._is_due_within_round():
             self._watch.lap("update")
             self._do_what_is_due()
         self._show("training")
+
+    def _is_due_within_round(self) -> bool:
+        """The last evaluation waits for the last update; an interrupted one for the resumed run."""
+        step, config = self.step, self.config
+        if step < min(self._due["log"], self._due.get("eval", step + 1)):
+            return False
+        return step < config.steps and not self._interrupt
 
     def _end_episode(self, index: int, ended: Mapping[str, Any]) -> None:
         episode = FinishedEpisode(index, ended["r"], ended["l"], ended.get("success"))
