@@ -126,26 +126,23 @@ class _MujocoPainter:
         self._env, self._env_id, self._simulation = env, env_id, simulation
         self._size = (height, width)
         self._backend = require_backend(env_id)
-        self._camera = self._open()
+        self._camera: MujocoCamera | None = None  # the first image opens it
 
     def draw(self) -> np.ndarray:
         model, data = self._simulation()
-        if model is not self._camera.model:
-            self._camera.close()
-            self._camera = self._open()
+        if self._camera is None or model is not self._camera.model:
+            self.close()
+            view = _view(self._env, self._env_id, model)
+            self._camera = MujocoCamera(model, self._backend, *self._size, view)
         return self._camera.draw(data, self._show_goal)
 
     def begin_episode(self) -> None:
-        if self._simulation()[0] is self._camera.model:
+        if self._camera is not None and self._simulation()[0] is self._camera.model:
             self._camera.refresh()
 
     def close(self) -> None:
-        self._camera.close()
-
-    def _open(self) -> MujocoCamera:
-        model, _ = self._simulation()
-        view = _view(self._env, self._env_id, model)
-        return MujocoCamera(model, self._backend, *self._size, view)
+        if self._camera is not None:
+            self._camera.close()
 
     def _show_goal(self, model: MjModel, data: MjData) -> None:
         """Put Gymnasium-Robotics' goal markers where its own `render()` would put them.

@@ -1,5 +1,6 @@
 """Making environments: the one door to every suite."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,9 +20,11 @@ AUTORESETS = {
     "next_step": AutoresetMode.NEXT_STEP,
     "same_step": AutoresetMode.SAME_STEP,
 }
-VECTORIZATIONS: dict[str, type[SyncVectorEnv] | type[AsyncVectorEnv]] = {
+VECTORIZATIONS: dict[str, Callable[..., SyncVectorEnv | AsyncVectorEnv]] = {
     "sync": SyncVectorEnv,
-    "async": AsyncVectorEnv,
+    # Not forked from this process: a fork inherits the locks of OpenGL's and PyTorch's threads
+    # without the threads, and hangs.
+    "async": partial(AsyncVectorEnv, context="forkserver"),
 }
 
 
@@ -62,7 +65,7 @@ def make(
         autoreset: "disabled", or Gymnasium's "next_step" or "same_step".
         max_episode_steps: Time limit in decisions; None keeps the environment's own.
         vectorization: "sync" (one process), or "async" (one process per environment; slower for
-            light simulators).
+            light simulators, and a script then needs `if __name__ == "__main__":`).
         **kwargs: Further arguments of the environment's constructor.
 
     Raises:
@@ -86,12 +89,12 @@ def make_from_config(
 ) -> SyncVectorEnv | AsyncVectorEnv:
     """Do what `make` does, with its environment arguments in a `EnvConfig`."""
     mode = _choose("autoreset", autoreset, AUTORESETS)
-    vector_class = _choose("vectorization", vectorization, VECTORIZATIONS)
+    vectorize = _choose("vectorization", vectorization, VECTORIZATIONS)
     thunks = [
         partial(_make_seeded, config, None if seed is None else seed + i, render)
         for i in range(config.num_envs)
     ]
-    env = vector_class(thunks, autoreset_mode=mode)
+    env = vectorize(thunks, autoreset_mode=mode)
     if seed is not None:
         env.action_space.seed(seed)
     return env

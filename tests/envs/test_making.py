@@ -306,7 +306,6 @@ def test_bad_arguments_are_named():
 
 def test_unbounded_actions_are_refused():
     """Unbounded actions are refused."""
-
     gym.register("daneel-test/Unbounded-v0", f"{__name__}:Unbounded")
     try:
         with pytest.raises(SpaceError, match=r"daneel-test/Unbounded-v0.*unbounded"):

@@ -95,6 +95,17 @@ def test_every_environment_draws_itself():
 
 
 @needs_gl
+def test_asynchronous_environments_draw_in_their_own_processes():
+    """Asynchronous environments draw in their own processes."""
+    env = envs.make("HalfCheetah-v5", num_envs=2, vectorization="async", render=(48, 64))
+    env.reset(seed=[0, 1])
+    left, right = map(np.asarray, env.render() or ())
+    assert left.shape == (48, 64, 3)
+    assert (left != right).any()
+    env.close()
+
+
+@needs_gl
 def test_terrain_drawn_anew_is_shown():
     """Terrain drawn anew is shown."""
     env = envs.make_single(envs.EnvConfig("dm_control/quadruped-escape-v0"), render=(48, 64))

@@ -8,6 +8,9 @@ What is mended here, with dm_control 1.0.28 and shimmy 2.0.1:
   put on the instance.
 - shimmy's `info` holds dm_env enums, of no use to an agent and slow to batch; it is left out.
 
+Four locomotion tasks (CmuHumanoidMazeForage, CmuHumanoidHeterogeneousForage, RodentMazeForage,
+RodentTwoTouch) do not follow their seed upstream and are left so: runs on them cannot be repeated.
+
 A time limit of the suite ends an episode with discount 1, which shimmy reports as truncation.
 """
 

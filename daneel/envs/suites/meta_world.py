@@ -15,7 +15,6 @@ import numpy as np
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from metaworld.sawyer_xyz_env import SawyerXYZEnv
 
-from daneel.envs.rendering import mujoco
 from daneel.errors import unknown_name
 
 _PREFIX = "Meta-World/"
@@ -55,9 +54,6 @@ class _SeededTask(gym.Wrapper):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
         if seed is not None:
             self._task.seed(seed)
-        # Upstream moves the arm before it clears the simulator, from wherever the last episode
-        # left it; the clean state makes an episode independent of those before.
-        mujoco.mj_resetData(self._task.model, self._task.data)
         observation, info = self.env.reset(options=options)
         space = self._task.sawyer_observation_space
         return np.clip(observation, space.low, space.high), info
