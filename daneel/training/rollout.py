@@ -193,8 +193,8 @@ class _Runner:
             raise NonFiniteError(
                 f"The {what} at decision {running.length + 1} of evaluation episode"
                 f" {running.episode} in {self._env_id} is not finite ({value}). Every action and"
-                " reward must be finite. Type `daneel doctor`, or go on from an earlier checkpoint"
-                " with `daneel resume RUN`."
+                " reward must be finite; checkpoints are kept. Type `daneel play RUN` to look at"
+                " the agent, or `daneel resume RUN` once the environment is mended."
             )
 
     def _frame(self, env: gym.Env[Any, Any]) -> np.ndarray:
