@@ -39,6 +39,16 @@ _Loader.add_implicit_resolver(
 )
 
 
+def require(holds: bool, name: str, value: object, expected: str) -> None:
+    """Refuse a field's value: `holds` says whether it is in range (a NaN never should be).
+
+    Raises:
+        ConfigError: The value is not what was expected; the message names field, value and range.
+    """
+    if not holds:
+        raise ConfigError(f"{name} is {value!r}. Expected {expected}. {HINT}")
+
+
 def to_dict(config: Any) -> dict[str, Any]:
     """Return a dataclass instance as nested plain data (dict, list, str, int, float, bool, None).
 

@@ -19,6 +19,7 @@ Legend: N environments, B batch, H horizon, D latent width, A action width.
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -33,7 +34,8 @@ from daneel.agents.planning import PlanConfig, draw_noise, plan
 from daneel.agents.policy import CategoricalPolicy, GaussianPolicy
 from daneel.agents.protocol import AgentState
 from daneel.backbones import State
-from daneel.errors import CheckpointError, ConfigError, SpaceError
+from daneel.config import require
+from daneel.errors import CheckpointError, SpaceError
 from daneel.world_models import (
     Batch,
     MultiModalWorldModel,
@@ -114,19 +116,17 @@ class PlannerConfig:
         Raises:
             ConfigError: a field is out of range.
         """
-        if self.size not in _SIZES:
-            raise ConfigError(f"agent.size is {self.size!r}. Expected tiny, small or base.")
+        require(self.size in _SIZES, "agent.size", self.size, "tiny, small or base")
         least = {"batch_size": 2, "horizon": 1, "warmup": 1, "model_every": 1, "policy_every": 1}
-        for name, bound in least.items():
-            if getattr(self, name) < bound:
-                value = getattr(self, name)
-                raise ConfigError(f"agent.{name} is {value}. Expected {bound} or more.")
+        for name, bound in (least | {"expansion": 0}).items():
+            value = getattr(self, name)
+            require(value >= bound, f"agent.{name}", value, f"{bound} or more")
         for name in ("updates", "learning_rate", "max_grad_norm"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"agent.{name} is {getattr(self, name)}. Expected above 0.")
-        for name in ("imagined", "discount", "target_rate"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"agent.{name} is {getattr(self, name)}. Expected 0 to 1.")
+            value = getattr(self, name)
+            require(0 < value < math.inf, f"agent.{name}", value, "above 0 and finite")
+        for name in ("imagined", "discount", "caution", "target_rate", "entropy"):
+            value = getattr(self, name)
+            require(0 <= value <= 1, f"agent.{name}", value, "0 to 1")
 
 
 class PlannerAgent:
@@ -394,17 +394,17 @@ class PlannerAgent:
         try:
             self.model.load_state_dict(state["model"])
             self.policy.load_state_dict(state["policy"])
-        except (KeyError, RuntimeError) as error:
+            self.log_alpha.copy_(state["log_alpha"])
+            self.scale.copy_(state["scale"])
+            self.updates = int(state["updates"])
+            self.generator.set_state(state["generator"])
+            for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+                unpack_optimiser(optimiser, saved)
+        except (KeyError, RuntimeError, ValueError) as error:
             raise CheckpointError(
                 f"The checkpoint does not fit this agent: {error} Expected the agent and sizes of "
                 "the run's config.yaml. Type `daneel train` to begin another run."
             ) from error
-        self.log_alpha.copy_(state["log_alpha"])
-        self.scale.copy_(state["scale"])
-        self.updates = int(state["updates"])
-        self.generator.set_state(state["generator"])
-        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
-            unpack_optimiser(optimiser, saved)
 
     def actor(self) -> tuple[nn.Module, dict[str, Any]]:
         """The policy's mode from flat observation `[B, V]` to environment units `[B, A]`.
@@ -419,12 +419,13 @@ class PlannerAgent:
         if encoder.vector is None or encoder.image_keys or self.model.config.core != "identity":
             raise SpaceError(
                 "The actor is not a network from a flat vector: it sees images or has memory. "
-                "Expected vector observations and the identity core."
+                "Expected vector observations and the identity core. Type `daneel list checks` "
+                "to see what the gate asks."
             )
         layers = [*encoder.vector, *encoder.project, *_layers(self.policy.head())]
         if not self.policy.discrete:
             layers.append(self.rescale)
-        module = nn.Sequential(*layers).requires_grad_(False)
+        module = copy.deepcopy(nn.Sequential(*layers)).requires_grad_(False)
         return module, {"keys": list(encoder.vector_keys)}
 
 

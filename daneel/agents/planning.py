@@ -12,13 +12,14 @@ width.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from daneel.agents.policy import Policy
-from daneel.errors import ConfigError
+from daneel.config import require
 from daneel.world_models import MultiModalWorldModel
 
 _LEAST_PROBABILITY = 0.02
@@ -58,16 +59,15 @@ class PlanConfig:
         Raises:
             ConfigError: a field is out of range.
         """
-        if self.samples < 0 or self.samples == 1:
-            raise ConfigError(f"plan.samples is {self.samples}. Expected 0, or 2 and more.")
+        samples = self.samples
+        require(samples >= 0 and samples != 1, "plan.samples", samples, "0, or 2 and more")
         for name in ("rounds", "horizon", "elites"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"plan.{name} is {getattr(self, name)}. Expected 1 or more.")
+            value = getattr(self, name)
+            require(value >= 1, f"plan.{name}", value, "1 or more")
         for name in ("temperature", "std", "least_std"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"plan.{name} is {getattr(self, name)}. Expected above 0.")
-        if self.noise < 0:
-            raise ConfigError(f"plan.noise is {self.noise}. Expected 0 or more.")
+            value = getattr(self, name)
+            require(0 < value < math.inf, f"plan.{name}", value, "above 0 and finite")
+        require(0 <= self.noise < math.inf, "plan.noise", self.noise, "0 or more and finite")
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def plan(
     """
     proposals = propose(model, policy, z, noise.proposals)
     start = torch.where(fresh[:, None, None], proposals.mean(1), _shift(previous))
-    mean, std = start, torch.full_like(start, config.std)
+    mean, std = _widen(policy, start), torch.full_like(start, config.std)
     elites = weights = None
     for extra in noise.samples:
         sequences = torch.cat([proposals, _around(policy, mean, std, extra)], 1)
@@ -204,6 +204,11 @@ def score_naive(
 def _shift(previous: Tensor) -> Tensor:
     """The rest of the last plan, its last action repeated."""
     return torch.cat([previous[:, 1:], previous[:, -1:]], 1)
+
+
+def _widen(policy: Policy, start: Tensor) -> Tensor:
+    """Discrete: half of the first round's draws are uniform, as `std` is for continuous actions."""
+    return 0.5 * start + 0.5 / policy.action_dim if policy.discrete else start
 
 
 def _around(policy: Policy, mean: Tensor, std: Tensor, noise: Tensor) -> Tensor:

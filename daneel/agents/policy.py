@@ -7,6 +7,7 @@ Legend: B rows (any leading axes), D latent width, A action width.
 
 from __future__ import annotations
 
+import copy
 import math
 
 import torch
@@ -49,7 +50,7 @@ class GaussianPolicy(nn.Module):
 
     def head(self) -> nn.Module:
         """Layers of the network that give `mode`, as a copy: latents `[B, D]` to `[B, A]`."""
-        *body, last = self.net
+        *body, last = copy.deepcopy(self.net)
         assert isinstance(last, nn.Linear)
         mean = nn.Linear(last.in_features, self.action_dim)
         mean.weight.data.copy_(last.weight[: self.action_dim])
@@ -94,8 +95,8 @@ class CategoricalPolicy(nn.Module):
         return F.log_softmax(self.net(z), -1)
 
     def head(self) -> nn.Module:
-        """The network itself: latents `[B, D]` to logits `[B, A]`."""
-        return self.net
+        """A copy of the network: latents `[B, D]` to logits `[B, A]`."""
+        return copy.deepcopy(self.net)
 
     def _one_hot(self, index: Tensor) -> Tensor:
         return F.one_hot(index, self.action_dim).to(torch.float32)

@@ -42,7 +42,8 @@ class ImageEncoder(nn.Module):
         if min(height, wide) < _SMALLEST_IMAGE:
             raise SpaceError(
                 f"An image observation has {height} x {wide} pixels. Expected at least "
-                f"{_SMALLEST_IMAGE} each way. Render larger images, for example 64 x 64."
+                f"{_SMALLEST_IMAGE} each way. Render 64 x 64, or type `daneel list envs` "
+                "for tasks with vectors."
             )
         self.convolutions = nn.Sequential(
             *(nn.Conv2d(channels, 32, 8, stride=4), nn.ReLU()),
@@ -82,6 +83,7 @@ class MultiModalEncoder(nn.Module):
             raise SpaceError(
                 f"The observation has modalities {sorted(unknown) or 'none'} that the world model"
                 " cannot encode. Expected float vectors [D] and uint8 images [H, W, C]."
+                " Type `daneel list envs` for tasks that have them."
             )
         sizes = [int(space[key].shape[0]) for key in self.vector_keys]  # type: ignore[index]
         self.vector = VectorEncoder(sum(sizes), width) if sizes else None

@@ -135,12 +135,16 @@ class Rescale(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[..., A]` in `[-1, 1]` to environment units."""
-        scaled = self.low + (x + 1) * (0.5 * (self.high - self.low))
+        # Halves first: the difference of a box as wide as float32 would overflow.
+        half = 0.5 * self.high - 0.5 * self.low
+        scaled = self.low + (x + 1) * half
         return torch.minimum(torch.maximum(scaled, self.low), self.high)
 
     def inverse(self, action: Tensor) -> Tensor:
         """`[..., A]` in environment units to `[-1, 1]`."""
-        return (2 * (action - self.low) / (self.high - self.low) - 1).clamp(-1, 1)
+        half = 0.5 * self.high - 0.5 * self.low
+        room = torch.where(half > 0, half, torch.ones_like(half))
+        return ((action - self.low) / room - 1).clamp(-1, 1)
 
     def bounds(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         """Exact ends: every step of `forward` is monotone in float32 too."""

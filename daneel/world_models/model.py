@@ -13,6 +13,7 @@ discrete). Rewards are predicted as symlog.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 
 from daneel import backbones
 from daneel.backbones import State
-from daneel.errors import ConfigError
+from daneel.config import require
 from daneel.world_models.batch import Batch
 from daneel.world_models.encoders import MultiModalEncoder
 from daneel.world_models.layers import mlp
@@ -69,13 +70,12 @@ class WorldModelConfig:
             ConfigError: a field is out of range.
         """
         for name in ("dim", "width", "members"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}. Expected at least 1.")
+            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         for name in ("consistency_weight", "reward_weight", "termination_weight"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} is {getattr(self, name)}. Expected 0 or more.")
-        if not 0 < self.horizon_decay <= 1:
-            raise ConfigError(f"horizon_decay is {self.horizon_decay}. Expected (0, 1].")
+            value = getattr(self, name)
+            require(0 <= value < math.inf, name, value, "0 or more and finite")
+        decay = self.horizon_decay
+        require(0 < decay <= 1, "horizon_decay", decay, "a number in (0, 1]")
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,10 @@ class QEnsemble(nn.Module):
     def forward(self, z: Tensor, action: Tensor) -> Tensor:
         """Logits `[M, B, K]` for `z [B, D]` and `action [B, A]`."""
         x = torch.cat([z, action], -1)
-        return self.net(x.expand(self.members, *x.shape))
+        rows = x.reshape(-1, x.shape[-1])
+        return self.net(rows.expand(self.members, *rows.shape)).view(
+            self.members, *x.shape[:-1], -1
+        )
 
     def values(self, z: Tensor, action: Tensor) -> Tensor:
         """Values `[M, B]`."""
