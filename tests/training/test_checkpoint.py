@@ -184,7 +184,9 @@ class _Evil:
 
 
 @pytest.mark.parametrize(
-    "leaf", [object(), np.array(["text"]), np.array([1j]), {1.5: 2}, {True: 1}], ids=repr
+    "leaf",
+    [object(), np.array(["text"]), np.array([1j]), {1.5: 2}, {True: 1}],
+    ids=["object", "text array", "complex array", "float key", "bool key"],
 )
 def test_what_cannot_be_held_is_refused_before_anything_is_written(
     leaf: Any, tmp_path: Path
