@@ -29,7 +29,7 @@ def build(env_id: str, max_steps: int | None, pixels: bool, kwargs: dict[str, An
     """Make a task with the goal in the observation; its own time limit is 500 steps."""
     task = env_id.removeprefix(_PREFIX)
     if task not in ALL_V3_ENVIRONMENTS:
-        raise unknown_name("env", env_id, ids(), "Type `daneel list envs --namespace Meta-World`.")
+        raise unknown_name("env", env_id, ids(), "Type `daneel list envs Meta-World`.")
     return _SeededTask(ALL_V3_ENVIRONMENTS[task](**kwargs), max_steps)
 
 
