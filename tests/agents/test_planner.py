@@ -215,8 +215,7 @@ def _make_world(agent: PlannerAgent, reward: float, alive: float, value: float) 
     """A model in which every state and action gives these numbers."""
     model = agent.model
     make_constant(model.reward, symlog(torch.tensor(reward)))
-    make_constant(model.termination, 50.0 if alive == 1 else math.log(alive / (1 - alive)))
-    model.termination[-1].bias.data.neg_()
+    make_constant(model.termination, -50.0 if alive == 1 else math.log((1 - alive) / alive))
     make_constant(model.target_value.net, logits_of(model.value.two_hot, value))
 
 
@@ -452,7 +451,7 @@ def test_identity_is_learned_in_seconds(name, tmp_path):
     """
     agent = PlannerConfig(
         size="tiny",
-        plan=PlanConfig(samples=32, rounds=2, horizon=1, elites=8),
+        plan=PlanConfig(samples=64, rounds=2, horizon=2, elites=16),
         batch_size=64,
         horizon=1,
         warmup=150,

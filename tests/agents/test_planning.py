@@ -104,8 +104,9 @@ def test_a_continuous_plan_finds_the_best_action():
     _teach_reward(model, lambda z, a: 1 - (a - best(z)).square().sum(-1), 2)
     z = unit(20, DIM, seed=11)
     action, plans = make_plan(model, policy, z, GREEDY)
-    assert float((action - best(z)).abs().mean()) < 0.25  # any action: 0.7
-    assert float((policy.mode(z) - best(z)).abs().mean()) > 0.4  # not the policy's doing
+    mode = policy.mode(z).detach()
+    assert float((action - best(z)).abs().mean()) < 0.25  # of any action: 0.7
+    assert float((mode - best(z)).abs().mean()) > 0.4  # not the policy's doing
     assert plans.shape == (20, 2, 2)
 
 
@@ -120,10 +121,13 @@ def table_model() -> tuple[MultiModalWorldModel, Tensor]:
 
 @pytest.mark.parametrize("sure", [False, True], ids=["policy unsure", "policy sure"])
 def test_a_discrete_plan_finds_the_best_action(table_model, sure):
-    """The plan picks the best action of each row, also where the policy is sure of another."""
+    """The plan nearly always picks a clearly best action, also where the policy is sure of another.
+
+    It looks three decisions ahead, so luck with the later actions leaves a few rows wrong.
+    """
     model, table = table_model
     policy = policy_for(True, 4)
-    config = PlanConfig(samples=32, rounds=2, horizon=1, elites=8)
+    config = PlanConfig(samples=128, rounds=2, horizon=3, elites=32)
     if sure:
         make_constant(policy.net, torch.tensor([0.0, 12.0, 0.0, 0.0]))
     z = unit(40, DIM, seed=11)
@@ -131,7 +135,8 @@ def test_a_discrete_plan_finds_the_best_action(table_model, sure):
     clear = first - second > 1
     action, _ = make_plan(model, policy, z, config)
     assert int(clear.sum()) >= 10
-    assert torch.equal(action.argmax(-1)[clear], (z @ table).argmax(-1)[clear])
+    right = action.argmax(-1)[clear] == (z @ table).argmax(-1)[clear]
+    assert float(right.float().mean()) > 0.8
     assert torch.equal(action.sum(-1), torch.ones(40))
 
 
