@@ -86,11 +86,13 @@ def test_installed_package_is_the_wheel(environment: Path, tmp_path: Path) -> No
 
 def test_trains_from_another_folder(environment: Path, tmp_path: Path) -> None:
     """A hundred steps, with nothing but the wheel: a run folder with all that it should hold."""
-    options = ("--steps", 100, "--agent.size", "tiny", "--eval-episodes", 1, "--out", "run")
-    _run(environment / "daneel", "train", "quickstart", *options, cwd=tmp_path)
+    options = ("--steps", 100, "--agent.size", "tiny", "--agent.warmup", 50, "--out", "run")
+    evaluation = ("--eval-every", 100, "--eval-episodes", 1, "--log-every", 100)
+    _run(environment / "daneel", "train", "quickstart", *options, *evaluation, cwd=tmp_path)
     run = tmp_path / "run"
     assert config.load_yaml(run / "config.yaml")["steps"] == 100
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert max(record["step"] for record in records) == 100
+    assert any("train/value" in record for record in records)
     for name in ("checkpoints", "report.html", "card.md", "gate.json", "eval.json"):
         assert (run / name).exists(), name
