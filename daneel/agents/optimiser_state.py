@@ -24,7 +24,7 @@ def unpack_optimiser(optimiser: Optimizer, state: list[dict[str, Tensor]]) -> No
     if len(parameters) != len(state):
         raise CheckpointError(
             f"The checkpoint holds optimiser state of {len(state)} parameters, the agent has "
-            f"{len(parameters)}. Expected a checkpoint of the same configuration."
+            f"{len(parameters)}. Expected a checkpoint of the same configuration. Type `daneel train` to begin another."
         )
     optimiser.state.clear()
     for parameter, saved in zip(parameters, state, strict=True):

@@ -2,17 +2,17 @@
 
 In the family of TD-MPC2 (Hansen, Su, Wang, 2024, arXiv 2310.16828), built for small samples on
 CPUs. In the order of this file: act (sampling-based planning, `planning.py`), then one update:
-model loss, value loss, policy loss, slow targets.
+value loss, model loss, policy loss, slow targets.
 
-What differs from TD-MPC2, each measured in `docs/agents/planner.md`:
+What differs from TD-MPC2 (`docs/agents/planner.md` has what each part is worth):
 
 - several updates per decision on small batches (BRO: Nauman et al., 2024, arXiv 2405.16158);
 - values are also trained on transitions that the model imagines from replayed states under the
   current policy (MAD-TD: Voelcker et al., 2025, arXiv 2410.08896), which keeps a high update ratio
   from overestimating actions that were never tried;
-- no entropy in the value targets; the policy's entropy weight is tuned on values scaled to unit
-  spread;
-- two value functions with LayerNorm, one-step targets.
+- value targets look a few imagined steps further before they fall back on the value function
+  (Feinberg et al., 2018, arXiv 1803.00101);
+- the entropy of the policy is held by tuning its weight, on values scaled to unit spread.
 
 Legend: N environments, B batch, H horizon, D latent width, A action width.
 """
@@ -29,6 +29,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
+from daneel.agents.action_form import ActionForm
 from daneel.agents.optimiser_state import pack_optimiser, unpack_optimiser
 from daneel.agents.planning import PlanConfig, draw_noise, plan
 from daneel.agents.policy import CategoricalPolicy, GaussianPolicy
@@ -39,7 +40,6 @@ from daneel.errors import CheckpointError, SpaceError
 from daneel.world_models import (
     Batch,
     MultiModalWorldModel,
-    Rescale,
     WorldModelConfig,
     cautious,
     initialise,
@@ -160,19 +160,18 @@ class PlannerAgent:
         self.warmup_decisions = config.warmup
         self.observation_space, self.action_space = observation_space, action_space
         dim, width = _SIZES[config.size]
-        self.action_dim = _action_width(action_space)
+        self.actions = ActionForm(action_space, self.device)
+        count = self.actions.width
         self.model = MultiModalWorldModel(
-            WorldModelConfig(dim=dim, width=width), observation_space, self.action_dim
+            WorldModelConfig(dim=dim, width=width), observation_space, count
         )
-        discrete = isinstance(action_space, spaces.Discrete)
-        kind = CategoricalPolicy if discrete else GaussianPolicy
-        self.policy = kind(dim, self.action_dim, width)
-        self.rescale = _rescale(action_space)
+        kind = CategoricalPolicy if self.actions.discrete else GaussianPolicy
+        self.policy = kind(dim, count, width)
         initial = torch.Generator().manual_seed(seed)
         for module in (self.model, self.policy):
             initialise(module, initial)
         self.model.copy_to_targets()
-        for module in (self.model, self.policy, self.rescale):
+        for module in (self.model, self.policy):
             module.to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(seed + 1)
         self.log_alpha = torch.full((), math.log(_FIRST_ALPHA), device=self.device)
@@ -216,7 +215,7 @@ class PlannerAgent:
         else:
             action = self.policy.mode(z)
         fresh = torch.zeros(rows, dtype=torch.bool, device=self.device)
-        return self._to_env(action), {"plan": plans, "fresh": fresh, **_with_prefix(core)}
+        return self.actions.to_env(action), {"plan": plans, "fresh": fresh, **_with_prefix(core)}
 
     def reset_state(self, state: AgentState, mask: np.ndarray) -> AgentState:
         """`state` with the rows of `mask [N]` as at the start of an episode."""
@@ -231,24 +230,10 @@ class PlannerAgent:
     def _initial_state(self, rows: int) -> AgentState:
         config = self.config.plan
         return {
-            "plan": torch.zeros(rows, config.horizon, self.action_dim, device=self.device),
+            "plan": torch.zeros(rows, config.horizon, self.actions.width, device=self.device),
             "fresh": torch.ones(rows, dtype=torch.bool, device=self.device),
             **_with_prefix(self.model.core.initial_state(rows, self.device)),
         }
-
-    def _to_env(self, action: Tensor) -> np.ndarray:
-        if self.policy.discrete:
-            start = int(self.action_space.start)  # type: ignore[attr-defined]
-            return action.argmax(-1).cpu().numpy() + start
-        return self.rescale(action).cpu().numpy()
-
-    def _from_env(self, action: Tensor) -> Tensor:
-        """Actions of a batch in the model's form, `[B, H, A]`."""
-        if self.policy.discrete:
-            start = int(self.action_space.start)  # type: ignore[attr-defined]
-            return nn.functional.one_hot(action - start, self.action_dim).to(torch.float32)
-        assert isinstance(self.rescale, Rescale)
-        return self.rescale.inverse(action)
 
     # -- update ------------------------------------------------------------------------------
 
@@ -263,7 +248,7 @@ class PlannerAgent:
     def update(self, batch: Batch) -> dict[str, float]:
         """One gradient step on values, and on model and policy when they are due."""
         batch = batch.to(self.device)
-        action = self._from_env(batch.action)
+        action = self.actions.from_env(batch.action)
         self._standardise(batch)
         z, later = self._latents(batch)
         terms = {"value": self._value_loss(batch, action, z, later)}
@@ -358,8 +343,8 @@ class PlannerAgent:
 
     def _target_entropy(self) -> float:
         if self.policy.discrete:
-            return _DISCRETE_ENTROPY * math.log(self.action_dim)
-        return -self.config.entropy * self.action_dim
+            return _DISCRETE_ENTROPY * math.log(self.actions.width)
+        return -self.config.entropy * self.actions.width
 
     def _noise(self, rows: int) -> Tensor:
         return self.policy.noise(rows, generator=self.generator)
@@ -424,7 +409,7 @@ class PlannerAgent:
             )
         layers = [*encoder.vector, *encoder.project, *_layers(self.policy.head())]
         if not self.policy.discrete:
-            layers.append(self.rescale)
+            layers.append(self.actions.rescale)
         module = copy.deepcopy(nn.Sequential(*layers)).requires_grad_(False)
         return module, {"keys": list(encoder.vector_keys)}
 
@@ -440,21 +425,3 @@ def _without_prefix(state: AgentState) -> State:
 
 def _layers(module: nn.Module) -> list[nn.Module]:
     return list(module.children())
-
-
-def _action_width(space: spaces.Space[Any]) -> int:
-    """A: dimensions of a bounded Box, or number of Discrete actions."""
-    if isinstance(space, spaces.Discrete):
-        return int(space.n)
-    if isinstance(space, spaces.Box) and len(space.shape) == 1 and space.is_bounded():
-        return int(space.shape[0])
-    raise SpaceError(
-        f"The planner cannot act in {space}. Expected a bounded Box [A] or Discrete actions."
-        " Type `daneel list agents` for others."
-    )
-
-
-def _rescale(space: spaces.Space[Any]) -> nn.Module:
-    if isinstance(space, spaces.Box):
-        return Rescale(torch.as_tensor(space.low), torch.as_tensor(space.high))
-    return nn.Identity()
