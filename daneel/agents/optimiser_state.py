@@ -24,7 +24,8 @@ def unpack_optimiser(optimiser: Optimizer, state: list[dict[str, Tensor]]) -> No
     if len(parameters) != len(state):
         raise CheckpointError(
             f"The checkpoint holds optimiser state of {len(state)} parameters, the agent has "
-            f"{len(parameters)}. Expected a checkpoint of the same configuration. Type `daneel train` to begin another."
+            f"{len(parameters)}. Expected a checkpoint of the same configuration. "
+            "Type `daneel train` to begin another run."
         )
     optimiser.state.clear()
     for parameter, saved in zip(parameters, state, strict=True):
@@ -32,7 +33,8 @@ def unpack_optimiser(optimiser: Optimizer, state: list[dict[str, Tensor]]) -> No
         if moments is not None and moments.shape != parameter.shape:
             raise CheckpointError(
                 f"The checkpoint holds optimiser moments of shape {tuple(moments.shape)} for a "
-                f"parameter of shape {tuple(parameter.shape)}. Expected the same configuration."
+                f"parameter of shape {tuple(parameter.shape)}. Expected the same configuration. "
+                "Type `daneel train` to begin another run."
             )
         if saved:
             optimiser.state[parameter] = {

@@ -137,7 +137,8 @@ def plan(
         mean, std = _fit(policy, elites, weights, config)
     assert elites is not None and weights is not None
     if noise.choice is None:
-        return _first(policy, mean[:, 0]), mean
+        # Discrete: the best sequence's first action, for a mean of one-hots is no action.
+        return (elites[:, 0, 0] if policy.discrete else mean[:, 0]), mean
     return _explore(policy, elites, weights, std[:, 0], config, noise), mean
 
 
@@ -237,13 +238,6 @@ def _fit(
     mean = (share * elites).sum(1)
     variance = (share * (elites - mean.unsqueeze(1)).square()).sum(1)
     return mean, variance.sqrt().clamp(config.least_std, 1.0)
-
-
-def _first(policy: Policy, mean: Tensor) -> Tensor:
-    """The plan's first action; of discrete ones the likeliest."""
-    if not policy.discrete:
-        return mean
-    return torch.nn.functional.one_hot(mean.argmax(-1), policy.action_dim).to(mean.dtype)
 
 
 def _explore(

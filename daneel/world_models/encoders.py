@@ -87,8 +87,10 @@ class MultiModalEncoder(nn.Module):
             )
         sizes = [int(space[key].shape[0]) for key in self.vector_keys]  # type: ignore[index]
         self.vector = VectorEncoder(sum(sizes), width) if sizes else None
-        self.images = nn.ModuleDict(
-            {key: ImageEncoder(space[key].shape, width) for key in self.image_keys}  # type: ignore[arg-type]
+        # A list: keys of a space may hold dots, names of modules may not.
+        self.images = nn.ModuleList(
+            ImageEncoder(space[key].shape, width)  # type: ignore[arg-type]
+            for key in self.image_keys
         )
         parts = (self.vector is not None) + len(self.images)
         self.project = nn.Sequential(nn.Linear(parts * width, dim), nn.LayerNorm(dim))
@@ -107,7 +109,8 @@ class MultiModalEncoder(nn.Module):
     def forward(self, obs: Mapping[str, Tensor]) -> Tensor:
         """Observations `[..., *shape]` by key to latents `[..., D]`."""
         parts = [] if self.vector is None else [self.vector(self.flat(obs))]
-        parts += [encoder(obs[key]) for key, encoder in self.images.items()]
+        images = zip(self.image_keys, self.images, strict=True)
+        parts += [encoder(obs[key]) for key, encoder in images]
         return self.project(parts[0] if len(parts) == 1 else torch.cat(parts, -1))
 
 
