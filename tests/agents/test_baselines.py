@@ -15,6 +15,7 @@ from torch.nn import Linear
 
 from daneel.agents import AGENTS, build
 from daneel.agents.baseline_config import ALGORITHMS, CONTINUOUS_ONLY, DISCRETE_ONLY
+from daneel.agents.baseline_spaces import is_goal, native_space, replay_bytes, to_native
 from daneel.agents.baseline_state import (
     pack_generators,
     pack_replay,
@@ -22,8 +23,8 @@ from daneel.agents.baseline_state import (
     unpack_replay,
     untouched_generators,
 )
-from daneel.agents.baseline_spaces import is_goal, native_space, replay_bytes, to_native
 from daneel.agents.baselines import SAC, SB3Agent
+from daneel.alignment import output_bounds
 from daneel.config import from_dict, to_dict
 from daneel.errors import CheckpointError, ConfigError, SpaceError
 
@@ -112,6 +113,18 @@ def _disturb(agent: SB3Agent) -> None:
             if value.is_floating_point():
                 noise = torch.rand(value.shape, generator=generator)
                 value += noise if "ra_" in key else 0.1 * (noise - 0.5)
+
+
+@pytest.mark.parametrize("name", ["sac", "td3", "ppo", "crossq"])
+def test_the_gate_can_prove_the_action_bounds(name: str) -> None:
+    """Also where they are not symmetric, and however far away the observation."""
+    agent = make(name)
+    _disturb(agent)
+    far = torch.full((5,), 1e3)
+    low, high = output_bounds(agent.actor()[0], -far, far)
+    assert (low.numpy() >= BOX.low).all() and (high.numpy() <= BOX.high).all()
+    action, _ = agent.act({"state": 1e3 * observe(STATE)["state"]})
+    assert (action >= BOX.low).all() and (action <= BOX.high).all()
 
 
 @pytest.mark.parametrize("name", ["ppo", "a2c", "trpo"])

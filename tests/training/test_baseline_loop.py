@@ -139,6 +139,7 @@ RESUMED: dict[str, tuple[str, EnvConfig, dict[str, Any]]] = {
     "sac": ("sac", PENDULUM, OFF),
     "sac-gsde": ("sac", PENDULUM, {**OFF, "kwargs": {"use_sde": True, "sde_sample_freq": 4}}),
     "sac-hindsight": ("sac", REACH, OFF),
+    "sac-panda": ("sac", EnvConfig("PandaReach-v3"), {**OFF, "learning_starts": 50}),
     "sac-two-envs": ("sac", replace(PENDULUM, num_envs=2), OFF),
     "sac-full-replay": ("sac", PENDULUM, {**OFF, "buffer_size": 45}),
     "td3-noise": ("td3", PENDULUM, {**OFF, "action_noise": 0.1}),
@@ -153,9 +154,13 @@ RESUMED: dict[str, tuple[str, EnvConfig, dict[str, Any]]] = {
     "a2c": ("a2c", PENDULUM, {"net_arch": (8,)}),
     "trpo": ("trpo", PENDULUM, {**SMALL, "kwargs": {"n_steps": 32}}),
 }
+QUICK = ("sac", "sac-gsde", "sac-hindsight", "td3-noise", "dqn", "ppo")
 
 
-@pytest.mark.parametrize("case", RESUMED)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, marks=() if c in QUICK else pytest.mark.slow) for c in RESUMED],
+)
 def test_killed_and_resumed_equals_uninterrupted(case: str, tmp_path: Path) -> None:
     """Records and the last checkpoint (weights, replay, generators, simulators), bit for bit."""
     name, env, settings = RESUMED[case]
@@ -295,6 +300,17 @@ def test_goal_environment_learns_with_hindsight(tmp_path: Path) -> None:
     assert set(load_seen_range(tmp_path)) == {"state", "achieved", "goal"}
     tree = checkpoint.load(tmp_path / "checkpoints" / "step-150", only=["replay"])["replay"]
     assert {"ep_start", "ep_length"} <= set(tree["arrays"])
+
+
+@pytest.mark.slow
+def test_success_is_on_record(tmp_path: Path) -> None:
+    """Of training and of evaluation, where the environment has such a signal."""
+    name, env, settings = RESUMED["sac-panda"]
+    train(config(tmp_path, env, name, **settings))
+    found = records(tmp_path)
+    episodes = [record for record in found if "episode_return" in record]
+    assert len(episodes) == 3 and all(isinstance(record["success"], bool) for record in episodes)
+    assert all("eval/success" in record for record in found if "eval/return" in record)
 
 
 def test_hindsight_before_the_first_episode_ends_is_refused(tmp_path: Path) -> None:
