@@ -20,6 +20,7 @@ import tyro
 from daneel.errors import DaneelError
 from daneel.training import ProgressLine, TrainConfig, TrainResult, load_agent, plan, resolve, train
 from daneel.training.config import config_type
+from daneel.training.stopwatch import describe_time
 
 INTERRUPTED = 130
 """Exit code of a training that was stopped, as shells have it after Ctrl-C."""
@@ -186,6 +187,7 @@ def _print_where(result: TrainResult) -> None:
     print(f"Card    {path / 'card.md'}")
     for video in sorted((path / "videos").glob("*.mp4")):
         print(f"Video   {video}")
+    print(f"Time    {describe_time(result.seconds)}")
     print("Next:")
     print(f"  daneel play {path} --video out.mp4")
     print(f"  daneel eval {path} --episodes 20")

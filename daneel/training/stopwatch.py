@@ -45,3 +45,11 @@ class Stopwatch:
         """Go on from `state`."""
         self.seconds = {phase: float(state.get(phase, 0.0)) for phase in PHASES}
         self.start()
+
+
+def describe_time(seconds: Mapping[str, float]) -> str:
+    """Where the time went, largest share first: "84 s: update 61 %, act 25 %, ..."."""
+    total = sum(seconds.values())
+    shares = sorted(((100 * s / total, phase) for phase, s in seconds.items() if s), reverse=True)
+    listed = ", ".join(f"{phase} {share:.0f} %" for share, phase in shares if share >= 0.5)
+    return f"{total:,.0f} s: {listed}"

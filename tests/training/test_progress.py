@@ -14,7 +14,7 @@ from daneel.errors import MemoryBudgetError
 from daneel.training.progress import Progress, ProgressLine
 from daneel.training.ram import available_bytes, check_memory, readable_bytes
 from daneel.training.sizes import Sizes, array_bytes
-from daneel.training.stopwatch import Stopwatch
+from daneel.training.stopwatch import Stopwatch, describe_time
 
 HALF = Progress(5_000, 10_000, 50.0, 12.34, 99.5, "training")
 
@@ -79,8 +79,9 @@ def test_memory_is_refused_by_name_of_the_flag() -> None:
 def test_every_moment_belongs_to_one_phase() -> None:
     """And the loop's own share is what is neither environment nor torch."""
     watch = Stopwatch()
-    watch.load_state_dict({"env": 6.0, "update": 3.0, "replay": 0.5, "logging": 0.5, "eval": 90.0})
+    watch.load_state_dict({"env": 6.0, "update": 3.0, "replay": 0.6, "logging": 0.4, "eval": 90.0})
     assert watch.overhead() == pytest.approx(0.1)
+    assert describe_time(watch.seconds) == "100 s: eval 90 %, env 6 %, update 3 %, replay 1 %"
     before = watch.seconds["act"]
     watch.lap("act")
     assert watch.seconds["act"] > before
