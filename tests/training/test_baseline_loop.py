@@ -26,6 +26,7 @@ from daneel.training.loop import TrainResult, train
 from daneel.training.progress import Progress
 from daneel.training.rollout import run_episodes
 from daneel.training.seeding import agent_seed
+from tests.training.test_kill import check_kills
 
 PENDULUM = EnvConfig("Pendulum-v1", max_episode_steps=30)
 CARTPOLE = EnvConfig("CartPole-v1")
@@ -177,6 +178,14 @@ def test_killed_and_resumed_equals_uninterrupted(case: str, tmp_path: Path) -> N
     assert resumed.step == whole.step >= 150
     assert records(resumed.run.path) == records(whole.run.path)
     assert_equal(final_state(resumed), final_state(whole))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["sac", "dqn", "ppo"])
+def test_sigkill_and_resume_equals_uninterrupted(case: str, tmp_path: Path) -> None:
+    """The same with real signals, twice in one run."""
+    name, env, settings = RESUMED[case]
+    check_kills(config(tmp_path / "killed", env, name, **settings), (6, 9), tmp_path)
 
 
 def checkpoint_step(run: Path) -> int:
