@@ -1,0 +1,1 @@
+"""Tests of what fills the site's pages."""
