@@ -77,7 +77,7 @@ class PlannerConfig:
     warmup: int = 500
     """Random decisions before learning begins."""
 
-    updates: float = 4.0
+    updates: float = 6.0
     """Gradient steps per decision."""
 
     model_every: int = 2
@@ -249,10 +249,12 @@ class PlannerAgent:
         """One gradient step on values, and on model and policy when they are due."""
         batch = batch.to(self.device)
         action = self.actions.from_env(batch.action)
-        self._standardise(batch)
-        z, later = self._latents(batch)
+        model_due = self.updates % self.config.model_every == 0
+        if model_due:
+            self._standardise(batch)
+        z, later = self._latents(batch, self.horizon if model_due else 1)
         terms = {"value": self._value_loss(batch, action, z, later)}
-        if self.updates % self.config.model_every == 0:
+        if model_due:
             terms |= self.model.loss(batch, action, z, later)
         self._descend(0, torch.stack(list(terms.values())).sum())
         metrics = {name: float(term.detach()) for name, term in terms.items()}
@@ -268,12 +270,12 @@ class PlannerAgent:
         exists = torch.cat([torch.ones_like(batch.mask[:, :1]), batch.mask], 1) > 0
         self.model.standardise(batch.obs, exists, rate)
 
-    def _latents(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """First latents `[B, D]` with gradient, later ones `[B, H, D]` from the slow encoder."""
-        first = {key: value[:, 0] for key, value in batch.obs.items()}
-        z, _ = self.model.infer(first)
+    def _latents(self, batch: Batch, steps: int) -> tuple[Tensor, Tensor]:
+        """First latents `[B, D]` with gradient, `steps` later ones from the slow encoder."""
+        z, _ = self.model.infer({key: value[:, 0] for key, value in batch.obs.items()})
         with torch.no_grad():
-            slow, _ = self.model.core(self.model.target_encoder(batch.obs))
+            window = {key: value[:, : steps + 1] for key, value in batch.obs.items()}
+            slow, _ = self.model.core(self.model.target_encoder(window))
         return z, slow[:, 1:]
 
     def _value_loss(self, batch: Batch, action: Tensor, z: Tensor, later: Tensor) -> Tensor:

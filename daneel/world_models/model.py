@@ -112,10 +112,8 @@ class MultiModalWorldModel(nn.Module):
         dim, width = config.dim, config.width
         self.encoder = MultiModalEncoder(space, dim, width)
         self.core = backbones.build(config.core, dim)
-        self.dynamics = mlp([dim + action_dim, width], dim)
+        self.transition = mlp([dim + action_dim, width], dim + 2)
         self.normalise = nn.LayerNorm(dim)
-        self.reward = mlp([dim + action_dim, width], 1)
-        self.termination = mlp([dim, width], 1)
         self.value = QEnsemble(dim, action_dim, width, config.members)
         self.target_encoder = copy.deepcopy(self.encoder).requires_grad_(False)
         self.target_value = copy.deepcopy(self.value).requires_grad_(False)
@@ -136,10 +134,18 @@ class MultiModalWorldModel(nn.Module):
 
     def step(self, z: Tensor, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """One imagined transition of `z [B, D]`: next latent, reward `[B]`, continuation `[B]`."""
-        x = torch.cat([z, action], -1)
-        following = self.normalise(z + self.dynamics(x))
-        reward = symexp(self.reward(x).squeeze(-1))
-        return following, reward, torch.sigmoid(-self.termination(following).squeeze(-1))
+        following, reward, ends = self.predict(z, action)
+        return following, symexp(reward), torch.sigmoid(-ends)
+
+    def predict(self, z: Tensor, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `step`, with the reward as symlog and the logit of a termination: what is learned.
+
+        One network predicts all three: on a CPU the calls cost more than the products.
+        """
+        out = self.transition(torch.cat([z, action], -1))
+        change, rest = out[..., :-2], out[..., -2:]
+        reward, ends = rest.unbind(-1)
+        return self.normalise(z + change), reward, ends
 
     def imagine(self, policy: Policy, start: Tensor, horizon: int) -> Latents:
         """Follows `policy` from `start [B, D]` for `horizon` steps, all imagined."""
@@ -167,11 +173,8 @@ class MultiModalWorldModel(nn.Module):
         terms: dict[str, list[Tensor]] = {"consistency": [], "reward": [], "termination": []}
         true_reward = symlog(batch.reward)
         for t in range(action.shape[1]):
-            x = torch.cat([z, action[:, t]], -1)
             weight = batch.mask[:, t] * config.horizon_decay**t
-            reward = self.reward(x).squeeze(-1)
-            z = self.normalise(z + self.dynamics(x))
-            ends = self.termination(z).squeeze(-1)
+            z, reward, ends = self.predict(z, action[:, t])
             miss = (z - target[:, t]).square().mean(-1)
             terms["consistency"].append((weight * miss).mean())
             miss = F.smooth_l1_loss(reward, true_reward[:, t], reduction="none")

@@ -27,6 +27,7 @@ from tests.world_models.hand_made import (
     STATE,
     logits_of,
     make_constant,
+    make_transition,
     randomise,
 )
 
@@ -204,7 +205,7 @@ def test_with_values_of_zero_the_target_is_the_reward():
     states = []
     for terminated in (0.0, 1.0):
         agent = make(imagined=0.0, horizon=1)
-        make_constant(agent.model.reward, 0.0)
+        make_transition(agent.model, 0.0, 0.0)
         batch = replace(sample(agent), terminated=torch.full((ROWS, 1), terminated))
         agent.update(batch)
         states.append([p.detach().clone() for p in agent.model.value.parameters()])
@@ -214,8 +215,8 @@ def test_with_values_of_zero_the_target_is_the_reward():
 def _make_world(agent: PlannerAgent, reward: float, alive: float, value: float) -> None:
     """A model in which every state and action gives these numbers."""
     model = agent.model
-    make_constant(model.reward, symlog(torch.tensor(reward)))
-    make_constant(model.termination, -50.0 if alive == 1 else math.log((1 - alive) / alive))
+    ends = -50.0 if alive == 1 else math.log((1 - alive) / alive)
+    make_transition(model, float(symlog(torch.tensor(reward))), ends)
     make_constant(model.target_value.net, logits_of(model.value.two_hot, value))
 
 

@@ -77,8 +77,8 @@ def test_score_against_the_naive_loop(discrete, rows, count, horizon, action_dim
 def test_score_against_hand_numbers(discount, ends):
     """Reward 0.7 and value 12 everywhere: later steps weigh by discount and survival."""
     model, policy = hand_made.model(dim=DIM), policy_for(False, 2)
-    make_constant(model.reward, math.log(1.7))
-    make_constant(model.termination, 1e3 * (2 * ends - 1) if ends in (0, 1) else _logit(ends))
+    logit = 1e3 * (2 * ends - 1) if ends in (0, 1) else _logit(ends)
+    hand_made.make_transition(model, math.log(1.7), logit)
     make_constant(model.value.net, logits_of(model.value.two_hot, 12.0))
     with torch.no_grad():
         got = score(model, policy, unit(2, DIM), sequences_for(policy, 2, 3, 3), discount)
@@ -170,19 +170,17 @@ def test_rewards_after_a_termination_do_not_count():
 
 def _teach_reward(model: MultiModalWorldModel, known: Any, action_dim: int) -> None:
     """Fits the reward head to `known`; the latent stays, no episode ends, values are zero."""
-    model.normalise.reset_parameters()
-    make_constant(model.dynamics, 0.0)
-    make_constant(model.termination, -50.0)
+    hand_made.make_transition(model, 0.0, -50.0)
     make_constant(model.value.net, 0.0)
     source, one_hot = generator(1), action_dim > 2
-    optimiser = torch.optim.Adam(model.reward.parameters(), lr=1e-2)
+    optimiser = torch.optim.Adam(model.transition.parameters(), lr=1e-2)
     for step in range(500):
         optimiser.param_groups[0]["lr"] = 1e-2 * (1 - step / 500)
         z = torch.nn.functional.layer_norm(torch.randn(256, DIM, generator=source), (DIM,))
         a = 2 * torch.rand(256, action_dim, generator=source) - 1
         if one_hot:
             a = torch.nn.functional.one_hot(a.argmax(-1), action_dim).float()
-        miss = model.reward(torch.cat([z, a], -1)).squeeze(-1) - symlog(known(z, a))
+        miss = model.predict(z, a)[1] - symlog(known(z, a))
         optimiser.zero_grad()
         miss.square().mean().backward()
         optimiser.step()
@@ -206,8 +204,7 @@ def _teach_chain(later: float, ends: float, now: float) -> tuple[MultiModalWorld
         terminated=torch.tensor([[0.0], [ends], [0.0], [0.0]]),
         mask=torch.ones(4, 1),
     )
-    learned = [*model.dynamics.parameters(), *model.reward.parameters()]
-    optimiser = torch.optim.Adam([*learned, *model.termination.parameters()], lr=1e-2)
+    optimiser = torch.optim.Adam(model.transition.parameters(), lr=1e-2)
     for _ in range(250):
         terms = model.loss(batch, batch.action, start, target)
         optimiser.zero_grad()

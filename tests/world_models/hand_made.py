@@ -110,6 +110,13 @@ def make_constant(net: nn.Sequential, output: Tensor | float) -> None:
     last.bias.copy_(torch.as_tensor(output).expand_as(last.bias))
 
 
+def make_transition(model: MultiModalWorldModel, reward: float, ends: float) -> None:
+    """Makes every transition keep the latent and give this symlog reward and termination logit."""
+    model.normalise.reset_parameters()
+    change = torch.zeros(model.config.dim)
+    make_constant(model.transition, torch.cat([change, torch.tensor([reward, ends])]))
+
+
 def logits_of(two_hot: TwoHot, value: float) -> Tensor:
     """Logits `[K]` that decode to `value`."""
     lower, weight = two_hot.encode(torch.tensor(value))

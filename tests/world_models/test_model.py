@@ -11,7 +11,7 @@ from torch import Tensor
 from daneel.errors import ConfigError, UnknownNameError
 from daneel.world_models import Batch, MultiModalWorldModel, WorldModelConfig
 from tests.world_models import hand_made
-from tests.world_models.hand_made import BOX, EVERYTHING, STATE, make_constant, unit
+from tests.world_models.hand_made import BOX, EVERYTHING, STATE, unit
 
 FLOATS = [field.name for field in fields(WorldModelConfig) if isinstance(field.default, float)]
 
@@ -27,10 +27,7 @@ def latents(model: MultiModalWorldModel, batch: Batch) -> Tensor:
 def test_a_step_against_hand_numbers():
     """With constant heads a step keeps the latent and gives the numbers that were put in."""
     model = hand_made.model()
-    model.normalise.reset_parameters()
-    make_constant(model.dynamics, 0.0)
-    make_constant(model.reward, 2.0)
-    make_constant(model.termination, -math.log(3))
+    hand_made.make_transition(model, 2.0, -math.log(3))
     z = unit(5, 8)
     following, reward, alive = model.step(z, torch.zeros(5, 2))
     torch.testing.assert_close(following, z, rtol=1e-4, atol=1e-4)
@@ -104,10 +101,7 @@ def test_loss_against_hand_numbers():
     model = hand_made.model(
         horizon_decay=0.5, consistency_weight=2.0, reward_weight=3.0, termination_weight=0.1
     )
-    model.normalise.reset_parameters()
-    make_constant(model.dynamics, 0.0)
-    make_constant(model.reward, 0.0)
-    make_constant(model.termination, 0.0)
+    hand_made.make_transition(model, 0.0, 0.0)
     start, batch = unit(4, 8), hand_made.batch(STATE, BOX, 4, 2)
     batch = replace(batch, reward=torch.full((4, 2), math.e**2 - 1))
     with torch.no_grad():
@@ -149,8 +143,7 @@ def test_existing_transitions_count():
 def _loss_and_gradients(batch: Batch, target: Tensor) -> list[Tensor]:
     model, start = hand_made.model(), unit(5, 8, seed=1).requires_grad_()
     loss = torch.stack(list(model.loss(batch, batch.action, start, target).values())).sum()
-    learned = [*model.dynamics.parameters(), *model.reward.parameters()]
-    inputs = [start, *learned, *model.normalise.parameters(), *model.termination.parameters()]
+    inputs = [start, *model.transition.parameters(), *model.normalise.parameters()]
     return [loss.detach(), *torch.autograd.grad(loss, inputs)]
 
 

@@ -34,7 +34,7 @@ VARIANTS: Mapping[str, dict[str, Any]] = {
     "without imagined transitions": {"imagined": 0.0},
     "without value expansion": {"expansion": 0},
     "without imagined transitions and value expansion": {"imagined": 0.0, "expansion": 0},
-    "one update a decision instead of four": {"updates": 1.0},
+    "one update a decision instead of six": {"updates": 1.0},
     "values without caution": {"caution": 0.0},
 }
 
