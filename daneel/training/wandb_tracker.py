@@ -43,6 +43,7 @@ class WandbTracker:
         # Asked for offline, the address is a warning on the terminal.
         where = f"wandb sync {Path(self.run.dir).parent}" if self.offline else str(self.run.url)
         self.run.finish()
+        wandb.teardown()  # finish() returns before an offline run is on disk (0.31)
         return [where]
 
 
