@@ -112,7 +112,8 @@ class MultiModalWorldModel(nn.Module):
         dim, width = config.dim, config.width
         self.encoder = MultiModalEncoder(space, dim, width)
         self.core = backbones.build(config.core, dim)
-        self.transition = mlp([dim + action_dim, width], dim + 2)
+        # Twice as wide: it predicts three things.
+        self.transition = mlp([dim + action_dim, 2 * width], dim + 2)
         self.normalise = nn.LayerNorm(dim)
         self.value = QEnsemble(dim, action_dim, width, config.members)
         self.target_encoder = copy.deepcopy(self.encoder).requires_grad_(False)
