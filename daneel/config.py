@@ -8,7 +8,6 @@ the presets that ship in `daneel/configs`.
 import dataclasses
 import os
 import re
-import tempfile
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import Any, Literal, TypeVar, Union
 import yaml
 
 from daneel.errors import ConfigError, nearest, unknown_name
+from daneel.files import replace_text
 
 VERSION = 1
 """Version of the configuration files this code writes; it reads this and older ones."""
@@ -248,19 +248,8 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def save_yaml(path: str | os.PathLike[str], data: Mapping[str, Any]) -> None:
     """Write `data` and the format's version to `path`, atomically: old or new, never half."""
-    path = Path(path)
     text = yaml.safe_dump({"version": VERSION, **data}, sort_keys=False, allow_unicode=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes it private to the owner
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    replace_text(Path(path), text)
 
 
 def load_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -278,6 +267,18 @@ def load_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"Type `ls {path.parent}` to see what is there."
         ) from error
     return parse_yaml(text, origin=str(path))
+
+
+def parse_value(text: str) -> Any:
+    """One value as a configuration file would have it: `1e-4`, `true`, `word`, `[1, 2]`, `{a: 1}`.
+
+    Raises:
+        ConfigError: It is not YAML.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{text!r} is not valid YAML: {' '.join(str(error).split())}.") from error
 
 
 def parse_yaml(text: str, origin: str) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import math
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 from daneel import config
 from daneel.alignment.finding import Finding
 from daneel.errors import CheckpointError
+from daneel.files import replace_text
 
 FILE = "gate.json"
 """Name of the report in the run folder."""
@@ -99,18 +99,8 @@ def load_report(run: str | os.PathLike[str]) -> GateReport | None:
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write JSON so that a reader, or a crash, finds the old file or the new one, never half."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(json.dumps(data, indent=2, allow_nan=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes it private to the owner
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    """Write indented JSON, atomically; its folder exists."""
+    replace_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:

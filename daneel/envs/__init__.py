@@ -7,6 +7,7 @@ from daneel.envs.making import list_ids, make, make_from_config, make_single, su
 from daneel.envs.rendering import gl_backend
 from daneel.envs.suites import SUITES
 from daneel.envs.video import write_video
+from daneel.envs.wrappers import scored_at_end
 
 _register_identity()
 
@@ -19,6 +20,7 @@ __all__ = [
     "make",
     "make_from_config",
     "make_single",
+    "scored_at_end",
     "success_signal",
     "write_video",
 ]

@@ -1,9 +1,38 @@
 """What it takes to make an environment: one frozen dataclass."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+from tyro.constructors import PrimitiveConstructorSpec
+
+from daneel.config import parse_value
 from daneel.errors import ConfigError
+
+
+def _read_arguments(words: Sequence[str]) -> dict[str, Any]:
+    """Names and values in turn, as typed after `--env.kwargs`."""
+    if len(words) % 2:
+        raise ValueError(f"{words[-1]!r} has no value. Expected names and values in turn.")
+    return {name: parse_value(text) for name, text in zip(words[::2], words[1::2], strict=True)}
+
+
+def _show_arguments(arguments: dict[str, Any]) -> list[str]:
+    return [word for name, value in arguments.items() for word in (name, json.dumps(value))]
+
+
+# Without it the command line would leave out a mapping to values of any type.
+_Arguments = Annotated[
+    dict[str, Any],
+    PrimitiveConstructorSpec(
+        nargs="*",
+        metavar="[NAME VALUE ...]",
+        instance_from_str=_read_arguments,
+        is_instance=lambda value: isinstance(value, dict),
+        str_from_instance=_show_arguments,
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -25,8 +54,9 @@ class EnvConfig:
     max_episode_steps: int | None = None
     """Time limit in decisions; None keeps the environment's own."""
 
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    """Further arguments of the environment's constructor."""
+    kwargs: _Arguments = field(default_factory=dict)
+    """Further arguments of the environment's constructor, name and value in turn:
+    `--env.kwargs g 9.81`; values are read as in YAML."""
 
     def __post_init__(self) -> None:
         """Check every field.

@@ -45,7 +45,7 @@ def make(
     Observations are dictionaries of modalities (see `daneel.envs.spaces`), batched [N, ...];
     actions are float32 [N, A] in the environment's own units, or int64 [N]. `info["frames"]` [N]
     counts environment steps of the decision, `info["success"]` [N] is there where the task has
-    such a signal (`success_signal`).
+    such a signal (see `success_signal`).
 
     By default nothing is reset behind your back: the observation of a step that ends an episode
     is the true terminal one, and you begin the next episode of exactly those environments with
@@ -122,11 +122,10 @@ def make_single(
     except gym.error.Error as error:
         hint = "Type `daneel list envs` to see them all."
         raise unknown_name("env", config.id, list_ids(), hint) from error
-    success_key = suite.success_key(config.id)
     if render is not None:
         env = Frames(env, config.id, *render)
-    env = ActionRepeat(env, config.action_repeat, success_key)
-    return Modalities(env, config.id, success_key) if modalities else env
+    env = ActionRepeat(env, config.action_repeat)
+    return Modalities(env, config.id, suite.success_key(config.id)) if modalities else env
 
 
 def list_ids(namespace: str | None = None) -> list[str]:
@@ -148,9 +147,11 @@ def list_ids(namespace: str | None = None) -> list[str]:
 
 
 def success_signal(config: EnvConfig) -> str | None:
-    """Return the native name of the task's success signal, or None where it has none.
+    """Return the native name of the task's success signal, or None where its suite names none.
 
-    Where it has one, `info["success"]` of a decision is a bool.
+    Where it names one, `info["success"]` of every decision is a bool. Environments that you have
+    registered yourself belong to no such suite: None, yet `info["success"]` is there as soon as
+    their `info` holds "is_success" or "success".
     """
     return load_suite(suite_name(config.id)).success_key(config.id)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from daneel.errors import DaneelError, RunFolderError
+from daneel.files import replace_text
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -20,26 +19,14 @@ def write_text(path: Path, text: str) -> Path:
         RunFolderError: The folder cannot be written or the disk is full; the old file stays.
     """
     try:
-        _replace(path, text)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_text(path, text)
     except OSError as error:
         raise RunFolderError(
             f"Cannot write {str(path)!r}: {error.strerror or error}. Expected a writable folder "
             f"with free space. Type `df -h {path.parent}` to see the space left."
         ) from error
     return path
-
-
-def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)  # mkstemp makes it private to the owner
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> Path:

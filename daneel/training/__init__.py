@@ -5,7 +5,7 @@ from daneel.training.loading import load_agent, load_seen_range
 from daneel.training.loop import TrainResult, train
 from daneel.training.progress import Progress, ProgressLine
 from daneel.training.replay import Replay, memory_bytes
-from daneel.training.rollout import EpisodeResult, run_episodes, success_at_end
+from daneel.training.rollout import EpisodeResult, run_episodes
 from daneel.training.run_folder import RunFolder
 from daneel.training.tracking import TRACKERS, Tracker
 
@@ -27,6 +27,5 @@ __all__ = [
     "plan",
     "resolve",
     "run_episodes",
-    "success_at_end",
     "train",
 ]

@@ -22,6 +22,7 @@ from gymnasium import spaces
 from stable_baselines3.common.monitor import Monitor
 
 from daneel.agents.baseline_spaces import native_space, to_native
+from daneel.envs import scored_at_end
 from daneel.errors import CheckpointError, NonFiniteError
 from daneel.training.collector import Observation, SeenRange
 from daneel.training.seeding import episode_seed
@@ -36,7 +37,6 @@ class RecordedEnv(Monitor[Any, Any]):
         seed: Seed of the run.
         index: Which of the parallel environments this is.
         seen: Where the range of the observations is noted; the parallel environments share it.
-        success_at_end: As of `daneel.training.collector.Collector`.
     """
 
     def __init__(
@@ -46,8 +46,6 @@ class RecordedEnv(Monitor[Any, Any]):
         seed: int,
         index: int,
         seen: SeenRange,
-        *,
-        success_at_end: bool = False,
     ) -> None:
         """Wraps `env`; nothing is reset yet."""
         super().__init__(env)
@@ -56,7 +54,7 @@ class RecordedEnv(Monitor[Any, Any]):
         self._where = f"{env_id} (environment {index})"
         self.seen = seen
         self._seed, self._index = seed, index
-        self._success_at_end, self._success = success_at_end, False
+        self._success = False
         self._episode = -1
         self._actions: list[Any] = []
         self._restore: dict[str, Any] | None = None
@@ -85,7 +83,7 @@ class RecordedEnv(Monitor[Any, Any]):
             raise self._not_finite("reward", reward)
         self._notice(observation)
         if "success" in info:
-            self._success = info["success"] or (self._success and not self._success_at_end)
+            self._success = info["success"] or (self._success and not scored_at_end(info))
         if terminated or truncated:
             self.needs_reset = True
             elapsed = time.time() - self.t_start

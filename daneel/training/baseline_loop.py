@@ -29,6 +29,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
@@ -48,7 +49,6 @@ from daneel.training.config import TrainConfig
 from daneel.training.interrupt import Interrupt
 from daneel.training.loop import OnProgress, Trainer, TrainResult
 from daneel.training.ram import check_memory
-from daneel.training.rollout import success_at_end
 from daneel.training.run_folder import RunFolder
 from daneel.training.seeding import agent_seed, generator
 from daneel.training.stopwatch import Stopwatch
@@ -107,7 +107,10 @@ class BaselineTrainer(Trainer):
         assert isinstance(observation, spaces.Dict)
         self.config, self._on_progress = config, on_progress
         seen = SeenRange(observation)
-        recorded = [_record(env, config, index, seen) for index, env in enumerate(envs)]
+        recorded = [
+            RecordedEnv(env, config.env.id, config.seed, index, seen)
+            for index, env in enumerate(envs)
+        ]
         self._envs = DummyVecEnv([lambda env=env: env for env in recorded])
         rows = config.agent.buffer_size or config.replay_capacity
         assert rows is not None
@@ -322,7 +325,12 @@ class LibraryReplay:
     def __init__(self, model: BaseAlgorithm, nbytes: int) -> None:
         """Take the replay of `model`, which is `nbytes` large when full."""
         self.nbytes = nbytes
-        self._replay = getattr(model, "replay_buffer", None)
+        self._replay: ReplayBuffer | None = getattr(model, "replay_buffer", None)
+
+    @property
+    def capacity(self) -> int | None:
+        """Transitions over all environments; None without a replay."""
+        return None if self._replay is None else self._replay.buffer_size * self._replay.n_envs
 
     def state_dict(self) -> dict[str, Any]:
         """Transitions and where the next one goes."""
@@ -332,13 +340,6 @@ class LibraryReplay:
         """Take over what `state_dict` returned."""
         if self._replay is not None:
             library.unpack_replay(self._replay, dict(state))
-
-
-def _record(
-    env: gym.Env[Any, Any], config: TrainConfig[Any], index: int, seen: SeenRange
-) -> RecordedEnv:
-    at_end = success_at_end(config.env)
-    return RecordedEnv(env, config.env.id, config.seed, index, seen, success_at_end=at_end)
 
 
 def _is_undefined(name: str, value: float) -> bool:

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load as load_safetensors
+from safetensors.torch import load_file as load_safetensors
 from safetensors.torch import save_file as save_safetensors
 
 from daneel.errors import CheckpointError
@@ -169,14 +169,16 @@ def _decode(value: Any, arrays: Mapping[str, torch.Tensor]) -> Any:
 
 
 def _without_shared_memory(arrays: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Safetensors refuses tensors that share memory (tied weights, views of one buffer)."""
+    """Safetensors refuses tensors that share memory (tied weights, views of one buffer).
+
+    Only the second of them is copied: a lone view of a large buffer is written where it lies.
+    """
     seen: set[int] = set()
     separate = {}
     for name, tensor in arrays.items():
-        storage = tensor.untyped_storage()
-        alone = storage.nbytes() == tensor.nbytes and storage.data_ptr() not in seen
-        separate[name] = tensor if alone else tensor.clone()
-        seen.add(storage.data_ptr())
+        storage = tensor.untyped_storage().data_ptr()
+        separate[name] = tensor.clone() if storage in seen else tensor
+        seen.add(storage)
     return separate
 
 
@@ -186,14 +188,16 @@ def _write_json(path: Path, value: Any) -> None:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     files = {
-        file.name: {"bytes": file.stat().st_size, "sha256": _sha256(file.read_bytes())}
+        file.name: {"bytes": file.stat().st_size, "sha256": _sha256(file)}
         for file in sorted(folder.iterdir())
     }
     return {"format": FORMAT, "version": VERSION, "files": files}
 
 
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _sha256(path: Path) -> str:
+    """Read in blocks: a file may be as large as the replay."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush_to_disk(path: Path) -> None:
@@ -244,27 +248,28 @@ def _is_file_entry(name: Any, entry: Any) -> bool:
 
 def _read_entry(path: Path, name: str, files: Mapping[str, dict[str, Any]]) -> Any:
     try:
-        structure = json.loads(_read_checked(path, f"{name}.json", files))
-        arrays = load_safetensors(_read_checked(path, f"{name}.safetensors", files))
+        structure = json.loads(_checked(path, f"{name}.json", files).read_bytes())
+        arrays = load_safetensors(_checked(path, f"{name}.safetensors", files))  # memory-mapped
         return _decode(structure, arrays)
     except (ValueError, KeyError, TypeError, SafetensorError) as error:
         raise _broken(path, f"holds a {name} that cannot be read ({error})") from error
 
 
-def _read_checked(path: Path, file: str, files: Mapping[str, dict[str, Any]]) -> bytes:
+def _checked(path: Path, file: str, files: Mapping[str, dict[str, Any]]) -> Path:
+    """The file called `file` of a checkpoint, after a look at its size and its hash."""
     if file not in files:
         raise _broken(path, f"does not list {file} in its {MANIFEST}")
     try:
-        data = (path / file).read_bytes()
+        size, digest = (path / file).stat().st_size, _sha256(path / file)
     except OSError as error:
         raise _broken(path, f"has no readable {file} ({error.strerror})") from error
-    if len(data) != files[file]["bytes"]:
+    if size != files[file]["bytes"]:
         expected = f"{file} must have {files[file]['bytes']} bytes."
-        raise _broken(path, f"is truncated: {file} has {len(data)} bytes", expected)
-    if _sha256(data) != files[file]["sha256"]:
+        raise _broken(path, f"is truncated: {file} has {size} bytes", expected)
+    if digest != files[file]["sha256"]:
         expected = "It must match the sha256 written beside it."
         raise _broken(path, f"was changed after it was written: {file} differs", expected)
-    return data
+    return path / file
 
 
 def _broken(

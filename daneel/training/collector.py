@@ -17,6 +17,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 
+from daneel.envs import scored_at_end
 from daneel.errors import CheckpointError, NonFiniteError
 from daneel.training.seeding import episode_seed
 
@@ -93,20 +94,16 @@ class Collector:
         env: Dict observations, N environments, `AutoresetMode.DISABLED`.
         seed: seed of the run; every episode's own seed comes from it.
         env_id: name of the environment in messages.
-        success_at_end: count an episode as a success when its last decision signals one, as goal
-            environments define it, instead of when any decision does.
     """
 
-    def __init__(
-        self, env: VectorEnv, seed: int, env_id: str, *, success_at_end: bool = False
-    ) -> None:
+    def __init__(self, env: VectorEnv, seed: int, env_id: str) -> None:
         """Take over `env`; nothing is reset before `start` or `load_state_dict`."""
         self.env = env
         self.obs: Observation = {}
         self.decisions = 0
         assert isinstance(env.single_observation_space, spaces.Dict)
         self.seen = SeenRange(env.single_observation_space)
-        self._seed, self._env_id, self._success_at_end = seed, env_id, success_at_end
+        self._seed, self._env_id = seed, env_id
         self._everywhere = np.ones(env.num_envs, bool)
         self._episode = np.full(env.num_envs, -1)
         self._return = np.zeros(env.num_envs)
@@ -137,7 +134,7 @@ class Collector:
         has_signal = "success" in info
         if has_signal:
             now = np.asarray(info["success"], bool)
-            self._success = now if self._success_at_end else self._success | now
+            self._success = now if scored_at_end(info) else self._success | now
         done = np.logical_or(terminated, truncated)
         if not done.any():
             self.obs = next_obs

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 import os
+import warnings
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,8 +37,8 @@ from daneel.training.interrupt import Interrupt
 from daneel.training.progress import Progress
 from daneel.training.ram import check_memory
 from daneel.training.recorder import Recorder
-from daneel.training.replay import Replay, memory_bytes
-from daneel.training.rollout import RolloutStopped, run_episodes, success_at_end
+from daneel.training.replay import Replay, memory_bytes, saving_bytes
+from daneel.training.rollout import RolloutStopped, run_episodes
 from daneel.training.run_folder import RunFolder
 from daneel.training.seeding import agent_seed, generator
 from daneel.training.sizes import Sizes, measure
@@ -153,7 +154,8 @@ class Trainer:
         observation, action = env.single_observation_space, env.single_action_space
         relabel = goal_relabel(env) if config.hindsight > 0 else None
         rows, streams = config.replay_capacity, env.num_envs
-        check_memory(memory_bytes(observation, action, rows, streams, relabel is not None))
+        needed = memory_bytes(observation, action, rows, streams, relabel is not None)
+        check_memory(needed, saving=saving_bytes(needed, streams))
         self.agent: Agent = build(
             config.agent, observation, action, seed=agent_seed(config.seed), device=config.device
         )
@@ -162,9 +164,7 @@ class Trainer:
             relabel=relabel,
             relabel_ratio=config.hindsight,
         )
-        self.collector = Collector(
-            env, config.seed, config.env.id, success_at_end=success_at_end(config.env)
-        )
+        self.collector = Collector(env, config.seed, config.env.id)
         self._spaces = {"observation": str(observation), "action": str(action)}
         self._action_space = action
         self._warmup_rng = generator(config.seed, "warmup")
@@ -391,6 +391,7 @@ class Trainer:
         tree = checkpoint.load(path)
         progress = tree["progress"]
         self._refuse_changes(path, progress)
+        self._warn_of_forgetting(progress["config"]["steps"])
         self.agent.load_state_dict(tree["agent"])
         self.replay.load_state_dict(tree["replay"])
         self.collector.load_state_dict(progress["collector"])
@@ -418,6 +419,19 @@ class Trainer:
                 f" {now!r}. A resumed run must be the same run. Set it back in"
                 f" {self._run_folder.config_path}, or begin another run with `daneel train`."
             )
+
+    def _warn_of_forgetting(self, steps: int) -> None:
+        """A replay that held all of the run's first `steps` may be too small for those of now."""
+        capacity, repeat = self.replay.capacity, self.config.env.action_repeat
+        if capacity is None or not steps // repeat <= capacity < self.config.steps // repeat:
+            return
+        warnings.warn(
+            f"The replay of {self._run_folder.path} keeps the {capacity} rows that it was given for"
+            f" {steps} steps: of {self.config.steps} steps the oldest will be forgotten. The size"
+            " of a run's replay does not change. To keep all, begin another run with"
+            f" `daneel train PRESET --steps {self.config.steps}`.",
+            stacklevel=2,
+        )
 
 
 def changed_fields(

@@ -25,16 +25,22 @@ def available_bytes() -> int | None:
     return min(known) if known else None
 
 
-def check_memory(needed: int, available: int | None = None) -> None:
-    """Refuse a replay of `needed` bytes that does not fit into `available` (default: measured).
+def check_memory(needed: int, available: int | None = None, *, saving: int = 0) -> None:
+    """Refuse a replay that does not fit into memory.
+
+    Args:
+        needed: bytes of the full replay.
+        available: bytes that may be taken; None measures them.
+        saving: bytes that writing a checkpoint of it takes on top, for a moment.
 
     Raises:
         MemoryBudgetError: it does not fit; the message names the flag that makes it smaller.
     """
     available = available_bytes() if available is None else available
-    if available is not None and needed > available:
+    if available is not None and needed + saving > available:
+        extra = f" and {readable_bytes(saving)} more while a checkpoint is saved" if saving else ""
         raise MemoryBudgetError(
-            f"The replay would take {readable_bytes(needed)} of memory, but only"
+            f"The replay would take {readable_bytes(needed)} of memory{extra}, but only"
             f" {readable_bytes(available)} are free. It holds `replay_capacity` transitions."
             f" Pass a smaller `--replay_capacity`, or fewer `--steps`."
         )

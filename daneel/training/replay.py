@@ -105,6 +105,11 @@ class Replay:
         return int((self._count - self._first).sum())
 
     @property
+    def capacity(self) -> int:
+        """Rows over all streams."""
+        return self.rows * self.num_envs
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the full ring (RAM is taken as rows are first written)."""
         return sum(array.nbytes for array in self._data.values())
@@ -323,6 +328,15 @@ def _layout(
     if hindsight:
         layout["last_row"] = ((), np.int64)
     return layout
+
+
+def saving_bytes(replay_bytes: int, num_envs: int) -> int:
+    """Bytes that saving a `Replay` of `replay_bytes` takes on top, at most.
+
+    The rows in use of a single stream lie side by side and are written from where they are; those
+    of several streams have unused rows between them until the rings are full, and are copied.
+    """
+    return replay_bytes if num_envs > 1 else 0
 
 
 def memory_bytes(

@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from daneel.agents import Agent
-from daneel.envs import EnvConfig, make_single, success_signal
+from daneel.envs import EnvConfig, make_single, scored_at_end
 from daneel.errors import ConfigError, NonFiniteError
 from daneel.training.seeding import evaluation_seed
 
@@ -54,16 +54,6 @@ class _Running:
         return EpisodeResult(self.return_, self.length, self.success, self.seed, self.frames)
 
 
-def success_at_end(env_config: EnvConfig) -> bool:
-    """Whether an episode's success is read from its last decision, not from any of them.
-
-    Goal environments (`is_success`: Fetch, Shadow hand, Panda) are scored at the end of the
-    episode, as in Plappert et al. 2018 (arXiv:1802.09464); suites with `success` (Meta-World,
-    Adroit) count an episode in which it was ever reached, as in Yu et al. 2019 (arXiv:1910.10897).
-    """
-    return success_signal(env_config) == "is_success"
-
-
 def run_episodes(
     agent: Agent,
     env_config: EnvConfig,
@@ -99,7 +89,8 @@ def run_episodes(
 
     Raises:
         ConfigError: `episodes`, `num_envs` or `max_steps` below 1.
-        NonFiniteError: the agent's action or the environment's reward is NaN or infinite.
+        NonFiniteError: the agent's action, or the environment's reward or observation, is NaN or
+            infinite.
         RolloutStopped: `should_stop` said so.
     """
     for name, value in (("episodes", episodes), ("num_envs", num_envs), ("max_steps", max_steps)):
@@ -131,7 +122,6 @@ class _Runner:
         self._agent, self._env_id = agent, env_config.id
         self._episodes, self._seed = episodes, seed
         self._max_steps, self._films = max_steps, films
-        self._at_end = success_at_end(env_config)
         self._next = 0
         self._results: dict[int, EpisodeResult] = {}
 
@@ -145,7 +135,7 @@ class _Runner:
                 raise RolloutStopped
             obs = {key: np.stack([r.obs[key] for r in running]) for key in running[0].obs}
             action, state = self._agent.act(obs, state, explore=False)
-            self._check_finite("action", action, running[0])
+            self._check_finite("action", action, running[0], running[0].length + 1)
             ended = np.array([self._step(r, a) for r, a in zip(running, action, strict=True)])
             if ended.any():
                 running, state = self._replace_ended(running, ended, state)
@@ -155,20 +145,23 @@ class _Runner:
         episode, self._next = self._next, self._next + 1
         seed = evaluation_seed(self._seed, episode)
         obs, _ = env.reset(seed=seed)
-        return _Running(env, episode, obs, seed, [self._frame(env)] if self._films else None)
+        running = _Running(env, episode, obs, seed, [self._frame(env)] if self._films else None)
+        self._check_observation(running)
+        return running
 
     def _step(self, running: _Running, action: np.ndarray) -> bool:
         """Take one decision; whether the episode ended."""
         obs, reward, terminated, truncated, info = running.env.step(action)
-        self._check_finite("reward", reward, running)
         running.obs = obs
         running.return_ += float(reward)
         running.length += 1
+        self._check_finite("reward", reward, running, running.length)
+        self._check_observation(running)
         if running.frames is not None:
             running.frames.append(self._frame(running.env))
         if "success" in info:
             now = bool(info["success"])
-            running.success = now if self._at_end else now or bool(running.success)
+            running.success = now if scored_at_end(info) else now or bool(running.success)
         return terminated or truncated or running.length == self._max_steps
 
     def _replace_ended(
@@ -188,12 +181,18 @@ class _Runner:
             state = {key: value[kept] for key, value in state.items()}
         return running, state
 
-    def _check_finite(self, what: str, value: Any, running: _Running) -> None:
+    def _check_observation(self, running: _Running) -> None:
+        for key, value in running.obs.items():
+            if value.dtype.kind == "f":  # images are whole numbers
+                self._check_finite(f"observation {key!r}", value, running, running.length)
+
+    def _check_finite(self, what: str, value: Any, running: _Running, decision: int) -> None:
         if not np.isfinite(value).all():
+            when = f"at decision {decision}" if decision else "at the beginning"
             raise NonFiniteError(
-                f"The {what} at decision {running.length + 1} of evaluation episode"
-                f" {running.episode} in {self._env_id} is not finite ({value}). Every action and"
-                " reward must be finite; checkpoints are kept. Type `daneel play RUN` to look at"
+                f"The {what} {when} of evaluation episode {running.episode} in {self._env_id} is"
+                f" not finite ({value}). Every action, reward and observation must be finite;"
+                " checkpoints are kept. Type `daneel play RUN` to look at"
                 " the agent, or `daneel resume RUN` once the environment is mended."
             )
 

@@ -8,7 +8,7 @@ import pytest
 from gymnasium import spaces
 
 from daneel.envs.identity import Probe
-from daneel.envs.wrappers import ActionRepeat, Modalities
+from daneel.envs.wrappers import ActionRepeat, Modalities, scored_at_end
 
 ACTION = np.zeros(1, np.float32)
 
@@ -16,16 +16,16 @@ ACTION = np.zeros(1, np.float32)
 class SuccessAt(Probe):
     """Signals success in one step only, in the types that suites use."""
 
-    def __init__(self, step: int, value: Any) -> None:
-        """Signal `value` in step number `step`."""
+    def __init__(self, step: int, value: Any, key: str) -> None:
+        """Signal `value` in step number `step`, in the entry `key`."""
         super().__init__()
-        self._success = (step, value)
+        self._success = (step, value, key)
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Advance the clock."""
-        step, value = self._success
+        step, value, key = self._success
         result = super().step(action)
-        return *result[:4], {"is_success": value if self._clock == step else type(value)(0)}
+        return *result[:4], {key: value if self._clock == step else type(value)(0)}
 
 
 def test_rewards_are_summed_over_the_repeat():
@@ -48,21 +48,36 @@ def test_the_end_of_an_episode_stops_the_repeat(limits, ends):
     assert (terminated, truncated) == tuple(map(bool, ends))
 
 
+@pytest.mark.parametrize("is_named", [True, False])
 @pytest.mark.parametrize("value", [1.0, np.float32(1), True, np.bool_(True)])
-def test_success_in_the_middle_of_a_repeat_counts(value):
-    """Success in the middle of a repeat counts."""
-    env = Modalities(ActionRepeat(SuccessAt(3, value), 2, "is_success"), "x", "is_success")
+@pytest.mark.parametrize(
+    ("key", "at", "expected"),
+    [
+        ("success", 3, [False, True, False]),
+        ("success", 4, [False, True, False]),
+        ("is_success", 3, [False, False, False]),
+        ("is_success", 4, [False, True, False]),
+    ],
+)
+def test_a_task_is_done_in_any_repeated_step_but_a_goal_is_held_in_the_last(
+    key, at, expected, value, is_named
+):
+    """Whether the suite names the signal, or a user's own environment just has it."""
+    env = Modalities(ActionRepeat(SuccessAt(at, value, key), 2), "x", key if is_named else None)
     env.reset()
-    found = [env.step(ACTION)[-1]["success"] for _ in range(3)]
-    assert found == [False, True, False]
+    infos = [env.step(ACTION)[-1] for _ in range(3)]
+    found = [info["success"] for info in infos]
+    assert found == expected
     assert all(type(flag) is bool for flag in found)
+    assert [scored_at_end(info) for info in infos] == [key == "is_success"] * 3
 
 
 def test_no_success_entry_without_a_signal():
-    """No success entry without a signal."""
-    env = Modalities(ActionRepeat(Probe(), 1), "x")
-    env.reset()
-    assert "success" not in env.step(ACTION)[-1]
+    """Without repeats and with them."""
+    for repeat in (1, 3):
+        env = Modalities(ActionRepeat(Probe(), repeat), "x")
+        env.reset()
+        assert "success" not in env.step(ACTION)[-1]
 
 
 def test_video_rate_counts_decisions():

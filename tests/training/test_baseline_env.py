@@ -124,14 +124,15 @@ def test_range_of_observations_includes_first_and_last() -> None:
 class _Flag(gym.Wrapper[Any, Any, Any, Any]):
     """Signals success at some steps."""
 
-    def __init__(self, env: gym.Env[Any, Any], at: set[int]) -> None:
+    def __init__(self, env: gym.Env[Any, Any], at: set[int], of_goals: bool) -> None:
         super().__init__(env)
         self.at, self.steps = at, 0
+        self.keys = ("success", "is_success") if of_goals else ("success",)
 
     def step(self, action: Any) -> Any:
         self.steps += 1
         *rest, info = self.env.step(action)
-        return *rest, {**info, "success": self.steps in self.at}
+        return *rest, {**info, **dict.fromkeys(self.keys, self.steps in self.at)}
 
 
 @pytest.mark.parametrize(
@@ -140,10 +141,10 @@ class _Flag(gym.Wrapper[Any, Any, Any, Any]):
 )
 def test_success_at_the_end_or_ever(at: set[int], at_end: bool, expected: bool) -> None:
     """Goal environments are scored at the end, the others by any decision."""
-    inner = _Flag(make_single(EnvConfig("daneel/Probe-v0", kwargs={"terminate_at": 3})), at)
+    inner = _Flag(make_single(EnvConfig("daneel/Probe-v0", kwargs={"terminate_at": 3})), at, at_end)
     assert isinstance(inner.observation_space, spaces.Dict)
     seen = SeenRange(inner.observation_space)
-    env = RecordedEnv(inner, "probe", 0, 0, seen, success_at_end=at_end)
+    env = RecordedEnv(inner, "probe", 0, 0, seen)
     env.reset()
     info = [env.step(np.zeros(1, np.float32))[-1] for _ in range(3)][-1]
     assert info["episode"]["success"] is expected

@@ -10,6 +10,7 @@ import pickle
 import shutil
 import signal
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import torch
 
 from daneel.errors import CheckpointError
 from daneel.training import checkpoint
+from daneel.training.replay import saving_bytes
 
 
 def tree() -> dict[str, Any]:
@@ -72,6 +74,46 @@ def test_every_kind_of_value_comes_back(tmp_path: Path) -> None:
     path = checkpoint.save(tmp_path / "step-1", tree())
     assert_equal(checkpoint.load(path), tree())
     assert os.listdir(tmp_path) == ["step-1"]
+
+
+@pytest.mark.parametrize("streams", [1, 2])
+def test_memory_on_top_is_what_was_announced(streams: int, tmp_path: Path) -> None:
+    """Nothing for one stream, in use in part or full, or for views; a copy for several streams."""
+    rows = np.ones((streams, 500_000 // streams, 8), np.float32)
+    part = rows[:, : rows.shape[1] - 1000]
+    allowed = 1e6 + 1.01 * saving_bytes(rows.nbytes, streams)
+    for name, view in (("part", part), ("full", rows)):
+        tracemalloc.start()
+        checkpoint.save(tmp_path / name, {"replay": {"rows": view}})
+        loaded = checkpoint.load(tmp_path / name)["replay"]["rows"]
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < allowed
+        np.testing.assert_array_equal(loaded, view)
+
+
+def test_a_lone_view_of_a_large_buffer_is_not_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows in use, and only they, go to disk."""
+    rows = torch.arange(4000.0).reshape(1000, 4)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.Tensor, "clone", None)
+        path = checkpoint.save(tmp_path / "c", {"replay": {"rows": rows[10:20]}})
+    assert (path / "replay.safetensors").stat().st_size < 1000
+    assert_equal(checkpoint.load(path)["replay"]["rows"], rows[10:20])
+
+
+def test_what_was_loaded_is_the_callers_own(tmp_path: Path) -> None:
+    """Writing into it does not reach the file, and it outlives the file."""
+    path = checkpoint.save(tmp_path / "c", tree())
+    found = checkpoint.load(path)
+    found["replay"]["rows"][:] = -1
+    found["agent"]["weights"].zero_()
+    again = checkpoint.load(path)
+    assert_equal(again, tree())
+    shutil.rmtree(path)
+    assert_equal(again, tree())
 
 
 def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:

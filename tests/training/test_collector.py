@@ -128,11 +128,14 @@ class Signals(VectorWrapper):
     """Adds signals of success, one pair of environments a decision."""
 
     signals: Iterator[list[bool]]
+    of_goals: bool
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """As the environment, with the next signals."""
         obs, reward, terminated, truncated, info = self.env.step(actions)
         info = {**info, "success": np.array(next(self.signals))}
+        if self.of_goals:
+            info["is_success"] = info["success"]
         return obs, reward, terminated, truncated, info
 
 
@@ -142,7 +145,8 @@ def test_success_at_the_end_or_ever(at_end: bool, expected: list[bool]) -> None:
     env = Signals(make_from_config(EnvConfig("daneel/IdentityBox-v0", 2, kwargs=THREE_STEPS)))
     off, on = [False, False], [True, False]
     env.signals = iter([off, on, [False, True], off, off, off])
-    collector = Collector(env, 0, "signals", success_at_end=at_end)
+    env.of_goals = at_end
+    collector = Collector(env, 0, "signals")
     collector.start()
     steps = [collector.step(np.zeros((2, 1), np.float32)) for _ in range(6)]
     assert [episode.success for episode in steps[2].finished] == expected

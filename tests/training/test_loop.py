@@ -116,6 +116,23 @@ def test_a_longer_run_is_a_resumed_shorter_one(tmp_path: Path) -> None:
     assert train(resume=tmp_path / "short").step == 90  # nothing left to do
 
 
+@pytest.mark.parametrize(("capacity", "warns"), [(None, True), (20, False), (200, False)])
+def test_a_longer_run_than_its_replay_was_made_for_is_told(
+    capacity: int | None, warns: bool, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    """Only where it kept everything and will not: not where that was so before, or never will."""
+    train(tiny_config(tmp_path / "run", steps=40, eval_every=0, replay_capacity=capacity))
+    config = load_yaml(tmp_path / "run" / "config.yaml")
+    for steps in (40, 90):
+        assert not recwarn.list
+        save_yaml(tmp_path / "run" / "config.yaml", {**config, "steps": steps})
+        train(resume=tmp_path / "run")
+    found = [str(warning.message) for warning in recwarn]
+    assert len(found) == warns
+    if warns:
+        assert re.search(r"keeps the 66 rows .* for 40 steps: of 90 .*--steps 90", found[0])
+
+
 def test_killed_before_the_first_checkpoint_begins_anew(tmp_path: Path) -> None:
     """With the records of the first attempt forgotten."""
     config = tiny_config(tmp_path / "run")

@@ -67,10 +67,12 @@ def test_array_bytes() -> None:
 
 def test_memory_is_refused_by_name_of_the_flag() -> None:
     """What is needed, what there is, and what to pass."""
-    check_memory(10**9, available=2 * 10**9)
+    check_memory(10**9, available=2 * 10**9, saving=10**9)
     message = r"would take 3.0 GB of memory, but only 2.0 GB are free.*--replay_capacity"
     with pytest.raises(MemoryBudgetError, match=message):
         check_memory(3 * 10**9, available=2 * 10**9)
+    with pytest.raises(MemoryBudgetError, match=r"1.5 GB of memory and 1.0 GB more while a check"):
+        check_memory(15 * 10**8, available=2 * 10**9, saving=10**9)
     measured = available_bytes()
     assert measured is None or measured > 10**6
     assert [readable_bytes(n) for n in (12, 1500, 2 * 10**12)] == ["12 B", "1.5 kB", "2.0 TB"]

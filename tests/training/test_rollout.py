@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.envs.registration import EnvSpec
 
 from daneel.envs import EnvConfig
+from daneel.envs.identity import Probe
 from daneel.errors import ConfigError, NonFiniteError
-from daneel.training.rollout import RolloutStopped, run_episodes, success_at_end
+from daneel.training.rollout import RolloutStopped, run_episodes
 from daneel.training.seeding import episode_seed, evaluation_seed
 from tests.training import tiny_envs
 
@@ -81,12 +84,37 @@ def test_lengths_and_returns_by_hand() -> None:
     assert [(r.return_, r.length) for r in cut] == [(3.0, 3)] * 2
 
 
-def test_success_of_goal_environments_counts_at_the_end() -> None:
-    """Fetch and Panda by their last decision, Meta-World by any."""
-    assert success_at_end(EnvConfig("PandaReach-v3"))
-    assert not success_at_end(EnvConfig("Meta-World/drawer-close-v3"))
+class Signal(Probe):
+    """Ends after six steps; signals success in the fourth."""
+
+    def __init__(self, key: str) -> None:
+        """Signal in the entry `key` of `info`."""
+        super().__init__(terminate_at=6)
+        self._key = key
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Advance the clock."""
+        result = super().step(action)
+        return *result[:4], {self._key: self._clock == 4}
+
+
+@pytest.mark.parametrize("action_repeat", [1, 2, 3])
+@pytest.mark.parametrize(("key", "expected"), [("is_success", False), ("success", True)])
+def test_success_of_a_users_own_environment(
+    key: str, expected: bool, action_repeat: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Goal environments are scored by the last step, the others by any."""
+    spec = EnvSpec("tests/Signal-v0", entry_point=lambda **kwargs: Signal(key))
+    monkeypatch.setitem(gym.registry, spec.id, spec)
+    env = EnvConfig("tests/Signal-v0", action_repeat=action_repeat)
+    (result,) = roll(Follower(), env, 1, 0)
+    assert result.length == 6 // action_repeat and result.success is expected
+
+
+def test_success_of_goal_environments() -> None:
+    """Each episode has it; without such a signal none has."""
     results = roll(Follower(), EnvConfig(tiny_envs.GOAL_POINT), 3, 0)
-    assert all(isinstance(result.success, bool) or result.success is None for result in results)
+    assert all(isinstance(result.success, bool) for result in results)
 
 
 def test_frames() -> None:
@@ -121,4 +149,13 @@ def test_nan_is_refused() -> None:
         roll(Follower(float("nan")), POLE, 1, 0)
     broken = EnvConfig("daneel/Probe-v0", kwargs={"nan_reward_at": 2})
     with pytest.raises(NonFiniteError, match=r"reward at decision 2 .* daneel/Probe-v0"):
+        roll(Follower(), broken, 1, 0)
+
+
+@pytest.mark.parametrize(("at", "when"), [(0, "at the beginning of"), (2, "at decision 2 of")])
+def test_observations_that_are_not_finite_are_refused(at: int, when: str) -> None:
+    """Those of a reset and those of a step, by modality."""
+    broken = EnvConfig("daneel/Probe-v0", kwargs={"nan_observation_at": at})
+    message = rf"observation 'state' {when} evaluation episode 0 in daneel/Probe-v0 .*nan"
+    with pytest.raises(NonFiniteError, match=message):
         roll(Follower(), broken, 1, 0)

@@ -35,7 +35,7 @@ def build(env_id: str, max_steps: int | None, pixels: bool, kwargs: dict[str, An
 
 
 def success_key(env_id: str) -> str | None:
-    """Return None: Gymnasium's own environments have no such signal."""
+    """Return None: Gymnasium's own have no such signal, and others are asked at every step."""
     return None
 
 
