@@ -73,12 +73,13 @@ def train_baseline(
     with library.untouched_generators():
         trainer = BaselineTrainer(config, on_progress or (lambda progress: None))
         try:
-            if resume:
-                run = RunFolder.open(config.out)
-            else:
-                run = RunFolder.create(config.out, to_dict(config))
-            with run, Interrupt() as interrupt:
-                return trainer.run(run, interrupt, resume)
+            with Interrupt() as interrupt:  # as in `loop._train`
+                if resume:
+                    run = RunFolder.open(config.out)
+                else:
+                    run = RunFolder.create(config.out, to_dict(config))
+                with run:
+                    return trainer.run(run, interrupt, resume)
         finally:
             trainer.close()
 

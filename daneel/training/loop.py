@@ -124,13 +124,16 @@ def _train(config: TrainConfig[Any], resume: bool, on_progress: OnProgress) -> T
     env = make_from_config(config.env)
     try:
         trainer = Trainer(config, env, on_progress)
-        run = (
-            RunFolder.open(config.out) if resume else RunFolder.create(config.out, to_dict(config))
-        )
-        with run, Interrupt() as interrupt:
-            return trainer.run(run, interrupt, resume)
+        with Interrupt() as interrupt:  # from here on: a folder that exists can be resumed
+            with _folder(config, resume) as run:
+                return trainer.run(run, interrupt, resume)
     finally:
         env.close()
+
+
+def _folder(config: TrainConfig[Any], resume: bool) -> RunFolder:
+    assert config.out is not None
+    return RunFolder.open(config.out) if resume else RunFolder.create(config.out, to_dict(config))
 
 
 class Trainer:
