@@ -4,7 +4,7 @@ In the family of TD-MPC2 (Hansen, Su, Wang, 2024, arXiv 2310.16828), built for s
 CPUs. In the order of this file: act (sampling-based planning, `planning.py`), then one update:
 value loss, model loss, policy loss, slow targets.
 
-What differs from TD-MPC2 (`docs/agents/planner.md` has what each part is worth):
+What differs from TD-MPC2 (`daneel bench ablation` measures what each part is worth):
 
 - several updates per decision on small batches (BRO: Nauman et al., 2024, arXiv 2405.16158);
 - values are also trained on transitions that the model imagines from replayed states under the

@@ -58,8 +58,10 @@ class _Mended(gym.Wrapper):
         super().__init__(env)
         self.metadata = {**env.metadata, "render_fps": 1.0 / env.get_wrapper_attr("dt")}
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
         return self.env.reset(seed=seed, options=options)[0], {}
 
-    def step(self, action: Any):
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         return *self.env.step(action)[:4], {}

@@ -51,7 +51,9 @@ class _SeededTask(gym.Wrapper):
         if max_steps is not None:
             task.max_path_length = max_steps
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
         if seed is not None:
             self._task.seed(seed)
         observation, info = self.env.reset(options=options)

@@ -88,7 +88,9 @@ class _Seeded(gym.Wrapper):
         client.setPhysicsEngineParameter(deterministicOverlappingPairs=1)
         self._first_state = client.saveState()
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
         if seed is None:
             seed = int(self.np_random.integers(2**31))
         self._forget_contacts()

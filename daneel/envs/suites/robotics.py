@@ -40,7 +40,7 @@ def success_key(env_id: str) -> str | None:
 class _KitchenSuccess(gym.Wrapper):
     """Success is that every task asked for was completed at some time in the episode."""
 
-    def step(self, action: Any):
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         observation, reward, terminated, truncated, info = self.env.step(action)
         done = set(info["episode_task_completions"])
         info["success"] = done >= set(self.env.get_wrapper_attr("goal"))
