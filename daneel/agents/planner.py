@@ -2,7 +2,7 @@
 
 In the family of TD-MPC2 (Hansen, Su, Wang, 2024, arXiv 2310.16828), built for small samples on
 CPUs. In the order of this file: act (sampling-based planning, `planning.py`), then one update:
-value loss, model loss, policy loss, slow targets.
+value loss, model loss, policy loss, slow copies.
 
 What differs from TD-MPC2 (`daneel bench ablation` measures what each part is worth):
 
@@ -12,6 +12,9 @@ What differs from TD-MPC2 (`daneel bench ablation` measures what each part is wo
   from overestimating actions that were never tried;
 - value targets look a few imagined steps further before they fall back on the value function
   (Feinberg et al., 2018, arXiv 1803.00101);
+- it acts and imagines with slow averages of all its networks, not only of the values: with few
+  samples a high learning rate pays, and its last steps shake predicted rewards by more than the
+  difference between two good actions;
 - the entropy of the policy is held by tuning its weight, on values scaled to unit spread.
 
 Legend: N environments, B batch, H horizon, D latent width, A action width.
@@ -32,7 +35,7 @@ from torch import Tensor, nn
 from daneel.agents.action_form import ActionForm
 from daneel.agents.optimiser_state import pack_optimiser, unpack_optimiser
 from daneel.agents.planning import PlanConfig, draw_noise, plan
-from daneel.agents.policy import CategoricalPolicy, GaussianPolicy
+from daneel.agents.policy import CategoricalPolicy, GaussianPolicy, Policy
 from daneel.agents.protocol import AgentState
 from daneel.backbones import State
 from daneel.config import require
@@ -42,8 +45,10 @@ from daneel.world_models import (
     MultiModalWorldModel,
     WorldModelConfig,
     cautious,
+    follow,
     initialise,
     one_step_target,
+    slow_copy,
 )
 
 _SIZES = {"tiny": (32, 64), "small": (64, 128), "base": (128, 256)}
@@ -102,7 +107,10 @@ class PlannerConfig:
     """Of Adam, for model, values and policy."""
 
     target_rate: float = 0.01
-    """Step of the slow target networks."""
+    """Step of the slow networks towards the learned ones, at each gradient step."""
+
+    averaged: bool = True
+    """Act, imagine and release with the slow networks; otherwise these only give targets."""
 
     entropy: float = 0.5
     """The policy's entropy is held at minus this per dimension of a continuous action."""
@@ -170,15 +178,14 @@ class PlannerAgent:
         initial = torch.Generator().manual_seed(seed)
         for module in (self.model, self.policy):
             initialise(module, initial)
-        self.model.copy_to_targets()
         for module in (self.model, self.policy):
             module.to(self.device)
+        self.slow_model, self.slow_policy = slow_copy(self.model), slow_copy(self.policy)
         self.generator = torch.Generator(self.device).manual_seed(seed + 1)
         self.log_alpha = torch.full((), math.log(_FIRST_ALPHA), device=self.device)
         self.scale = torch.ones((), device=self.device)
         self.updates = 0
-        learned = [p for p in self.model.parameters() if p.requires_grad]
-        self._groups = (learned, list(self.policy.parameters()))
+        self._groups = (list(self.model.parameters()), list(self.policy.parameters()))
         self.optimisers = [
             torch.optim.Adam(group, lr=config.learning_rate, fused=True) for group in self._groups
         ]
@@ -200,20 +207,21 @@ class PlannerAgent:
         tensors = {key: torch.as_tensor(value, device=self.device) for key, value in obs.items()}
         rows = next(iter(tensors.values())).shape[0]
         state = state or self._initial_state(rows)
-        z, core = self.model.infer(tensors, _without_prefix(state))
+        model, policy = self._acting()
+        z, core = model.infer(tensors, _without_prefix(state))
         plans, samples = state["plan"], self.config.plan.samples
         if samples:
             noise = self._still
             if explore:
-                noise = draw_noise(self.policy, self.config.plan, rows, True, self.generator)
+                noise = draw_noise(policy, self.config.plan, rows, True, self.generator)
             action, plans = plan(
-                *(self.model, self.policy, z, plans, state["fresh"]),
+                *(model, policy, z, plans, state["fresh"]),
                 *(self.config.plan, self.config.discount, noise),
             )
         elif explore:
-            action, _ = self.policy.sample(z, self.policy.noise(rows, generator=self.generator))
+            action, _ = policy.sample(z, self._noise(rows))
         else:
-            action = self.policy.mode(z)
+            action = policy.mode(z)
         fresh = torch.zeros(rows, dtype=torch.bool, device=self.device)
         return self.actions.to_env(action), {"plan": plans, "fresh": fresh, **_with_prefix(core)}
 
@@ -226,6 +234,11 @@ class PlannerAgent:
             for key, value in first.items()
         }
         return {"plan": state["plan"], "fresh": state["fresh"] | begins, **core}
+
+    def _acting(self) -> tuple[MultiModalWorldModel, Policy]:
+        if self.config.averaged:
+            return self.slow_model, self.slow_policy
+        return self.model, self.policy
 
     def _initial_state(self, rows: int) -> AgentState:
         config = self.config.plan
@@ -260,7 +273,8 @@ class PlannerAgent:
         metrics = {name: float(term.detach()) for name, term in terms.items()}
         if self.updates % self.config.policy_every == 0:
             metrics |= self._improve_policy(z.detach())
-        self.model.track(self.config.target_rate)
+        follow(self.slow_model, self.model, self.config.target_rate)
+        follow(self.slow_policy, self.policy, self.config.target_rate)
         self.updates += 1
         return metrics
 
@@ -275,7 +289,7 @@ class PlannerAgent:
         z, _ = self.model.infer({key: value[:, 0] for key, value in batch.obs.items()})
         with torch.no_grad():
             window = {key: value[:, : steps + 1] for key, value in batch.obs.items()}
-            slow, _ = self.model.core(self.model.target_encoder(window))
+            slow, _ = self.slow_model.core(self.slow_model.encode(window))
         return z, slow[:, 1:]
 
     def _value_loss(self, batch: Batch, action: Tensor, z: Tensor, later: Tensor) -> Tensor:
@@ -284,7 +298,7 @@ class PlannerAgent:
         with torch.no_grad():
             start = z[:count].detach()
             tried, _ = self.policy.sample(start, self._noise(count))
-            imagined, reward, alive = self.model.step(start, tried)
+            imagined, reward, alive = self._acting()[0].step(start, tried)
             following = torch.cat([later[:, 0], imagined])
             reward = torch.cat([batch.reward[:, 0], reward])
             alive = torch.cat([1 - batch.terminated[:, 0], alive])
@@ -297,14 +311,15 @@ class PlannerAgent:
 
     def _bootstrap(self, z: Tensor) -> Tensor:
         """Value `[B]` of the policy at `z`: imagined rewards, then the slow values."""
+        model, _ = self._acting()
         total, weight = torch.zeros(len(z), device=self.device), 1.0
         for _ in range(self.config.expansion):
             action, _ = self.policy.sample(z, self._noise(len(z)))
-            z, reward, alive = self.model.step(z, action)
+            z, reward, alive = model.step(z, action)
             total = total + weight * reward
             weight = weight * self.config.discount * alive
         action, _ = self.policy.sample(z, self._noise(len(z)))
-        value = cautious(self.model.target_value.values(z, action), self.config.caution)
+        value = cautious(self.slow_model.value.values(z, action), self.config.caution)
         return total + weight * value
 
     def _improve_policy(self, z: Tensor) -> dict[str, float]:
@@ -365,6 +380,8 @@ class PlannerAgent:
         return {
             "model": dict(self.model.state_dict()),
             "policy": dict(self.policy.state_dict()),
+            "slow_model": dict(self.slow_model.state_dict()),
+            "slow_policy": dict(self.slow_policy.state_dict()),
             "log_alpha": self.log_alpha.clone(),
             "scale": self.scale.clone(),
             "updates": self.updates,
@@ -381,6 +398,8 @@ class PlannerAgent:
         try:
             self.model.load_state_dict(state["model"])
             self.policy.load_state_dict(state["policy"])
+            self.slow_model.load_state_dict(state["slow_model"])
+            self.slow_policy.load_state_dict(state["slow_policy"])
             self.log_alpha.copy_(state["log_alpha"])
             self.scale.copy_(state["scale"])
             self.updates = int(state["updates"])
@@ -402,15 +421,16 @@ class PlannerAgent:
         Raises:
             SpaceError: the policy sees images, or its core has memory.
         """
-        encoder = self.model.encoder
-        if encoder.vector is None or encoder.image_keys or self.model.config.core != "identity":
+        model, policy = self._acting()
+        encoder = model.encoder
+        if encoder.vector is None or encoder.image_keys or model.config.core != "identity":
             raise SpaceError(
                 "The actor is not a network from a flat vector: it sees images or has memory. "
                 "Expected vector observations and the identity core. Type `daneel list checks` "
                 "to see what the gate asks."
             )
-        layers = [*encoder.vector, *encoder.project, *_layers(self.policy.head())]
-        if not self.policy.discrete:
+        layers = [*encoder.vector, *encoder.project, *_layers(policy.head())]
+        if not policy.discrete:
             layers.append(self.actions.rescale)
         module = copy.deepcopy(nn.Sequential(*layers)).requires_grad_(False)
         return module, {"keys": list(encoder.vector_keys)}

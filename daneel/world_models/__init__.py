@@ -1,5 +1,6 @@
 """World models: encoders, latent dynamics, losses and imagination."""
 
+from daneel.world_models.averaging import follow, slow_copy
 from daneel.world_models.batch import Batch
 from daneel.world_models.encoders import MultiModalEncoder
 from daneel.world_models.layers import Rescale, Standardize, initialise
@@ -18,8 +19,10 @@ __all__ = [
     "TwoHot",
     "WorldModelConfig",
     "cautious",
+    "follow",
     "initialise",
     "one_step_target",
+    "slow_copy",
     "symexp",
     "symlog",
 ]

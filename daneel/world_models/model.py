@@ -1,8 +1,8 @@
 """A latent world model: encoder, temporal core, dynamics, reward, termination, value.
 
 In the family of TD-MPC2 (Hansen, Su, Wang, 2024, arXiv 2310.16828): no decoder, latents predict
-the latents that a slowly moving copy of the encoder gives to later observations, rewards and
-terminations. What differs: LayerNorm instead of SimNorm (a softmax over groups of eight costs
+the latents that a slowly moving copy of the encoder (`averaging.py`) gives to later observations,
+rewards and terminations. What differs: LayerNorm instead of SimNorm (a softmax over groups of eight costs
 more than the matrix products on a CPU), residual dynamics, a slot for a temporal core, and
 termination.
 
@@ -12,7 +12,6 @@ discrete). Rewards are predicted as symlog.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -106,7 +105,7 @@ class MultiModalWorldModel(nn.Module):
     """
 
     def __init__(self, config: WorldModelConfig, space: spaces.Dict, action_dim: int) -> None:
-        """Builds the parts; `target_*` are slow copies that give learning targets."""
+        """Builds the parts."""
         super().__init__()
         self.config = config
         dim, width = config.dim, config.width
@@ -116,8 +115,6 @@ class MultiModalWorldModel(nn.Module):
         self.transition = mlp([dim + action_dim, 2 * width], dim + 2)
         self.normalise = nn.LayerNorm(dim)
         self.value = QEnsemble(dim, action_dim, width, config.members)
-        self.target_encoder = copy.deepcopy(self.encoder).requires_grad_(False)
-        self.target_value = copy.deepcopy(self.value).requires_grad_(False)
 
     def encode(self, obs: Mapping[str, Tensor]) -> Tensor:
         """Observations `[..., *shape]` to embeddings `[..., D]`."""
@@ -168,7 +165,7 @@ class MultiModalWorldModel(nn.Module):
             batch: Sequences; masked transitions count nothing.
             action: `[B, H, A]`, the model's form of `batch.action`.
             start: `[B, D]`, latent of the first observation, with gradient.
-            target: `[B, H, D]`, latents that the target encoder gives to the later observations.
+            target: `[B, H, D]`, latents that the slow encoder gives to the later observations.
         """
         config, z = self.config, start
         terms: dict[str, list[Tensor]] = {"consistency": [], "reward": [], "termination": []}
@@ -193,20 +190,3 @@ class MultiModalWorldModel(nn.Module):
     def standardise(self, obs: Mapping[str, Tensor], exists: Tensor, rate: float) -> None:
         """Moves the encoder's input statistics towards `obs [B, T, ...]` where `exists [B, T]`."""
         self.encoder.observe(obs, exists, rate)
-
-    @torch.no_grad()
-    def copy_to_targets(self) -> None:
-        """Makes the target copies equal to the learned parts."""
-        self.track(1.0)
-
-    @torch.no_grad()
-    def track(self, rate: float) -> None:
-        """Moves the target copies a step of size `rate` towards the learned parts."""
-        for slow, fast in (
-            (self.target_encoder, self.encoder),
-            (self.target_value, self.value),
-        ):
-            for old, new in zip(slow.parameters(), fast.parameters(), strict=True):
-                old.lerp_(new, rate)
-            for old, new in zip(slow.buffers(), fast.buffers(), strict=True):
-                old.copy_(new)

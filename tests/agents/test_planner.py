@@ -92,7 +92,7 @@ def state_of(agent: PlannerAgent) -> dict[str, Any]:
 def test_actions_are_in_the_environments_units(action_space, explore, plan):
     """Actions have the space's shape, type and range, for any number of environments."""
     agent = make(action_space, plan=plan)
-    randomise(agent.policy, scale=3.0)
+    randomise(agent.slow_policy, scale=3.0)
     for rows in (1, 5):
         action, _ = agent.act(observe(agent, rows), explore=explore)
         assert action.dtype == action_space.dtype
@@ -113,6 +113,34 @@ def test_without_exploring_every_environment_is_alone(action_space):
             one = {key: value[row : row + 1] for key, value in obs.items()}
             single, alone[row] = agent.act(one, alone[row])
             np.testing.assert_allclose(single[0], action[row], rtol=1e-3, atol=1e-3)
+
+
+@both
+@pytest.mark.parametrize("averaged", [True, False])
+def test_the_networks_that_act(action_space, averaged):
+    """The slow networks act and imagine when `averaged`, else the learned ones do."""
+    agent = make(action_space, averaged=averaged)
+    obs = observe(agent, 5)
+    acting = {True: (agent.slow_model, agent.slow_policy), False: (agent.model, agent.policy)}
+    before = agent.act(obs)[0]
+    for part in acting[not averaged]:
+        randomise(part, seed=7)
+    np.testing.assert_array_equal(agent.act(obs)[0], before)
+    for part in acting[averaged]:
+        randomise(part, seed=7)
+    assert not np.array_equal(agent.act(obs)[0], before)
+
+
+def test_slow_networks_follow():
+    """An update moves each slow network its share of the way to where the learned one went."""
+    agent = make(target_rate=0.25)
+    slow = {name: agent.state_dict()[f"slow_{name}"] for name in ("model", "policy")}
+    slow = {name: {k: v.clone() for k, v in state.items()} for name, state in slow.items()}
+    agent.update(sample(agent))
+    for name, network in (("model", agent.model), ("policy", agent.policy)):
+        for key, learned in network.named_parameters():
+            expected = slow[name][key].lerp(learned, 0.25)
+            torch.testing.assert_close(agent.state_dict()[f"slow_{name}"][key], expected)
 
 
 def test_exploring_draws_anew():
@@ -205,7 +233,7 @@ def test_with_values_of_zero_the_target_is_the_reward():
     states = []
     for terminated in (0.0, 1.0):
         agent = make(imagined=0.0, horizon=1)
-        make_transition(agent.model, 0.0, 0.0)
+        make_transition(agent.slow_model, 0.0, 0.0)
         batch = replace(sample(agent), terminated=torch.full((ROWS, 1), terminated))
         agent.update(batch)
         states.append([p.detach().clone() for p in agent.model.value.parameters()])
@@ -214,10 +242,10 @@ def test_with_values_of_zero_the_target_is_the_reward():
 
 def _make_world(agent: PlannerAgent, reward: float, alive: float, value: float) -> None:
     """A model in which every state and action gives these numbers."""
-    model = agent.model
+    model = agent.slow_model
     ends = -50.0 if alive == 1 else math.log((1 - alive) / alive)
     make_transition(model, float(symlog(torch.tensor(reward))), ends)
-    make_constant(model.target_value.net, logits_of(model.value.two_hot, value))
+    make_constant(model.value.net, logits_of(model.value.two_hot, value))
 
 
 def _check_value_loss(agent: PlannerAgent, reward: float, terminated: float, target: float) -> None:
@@ -275,8 +303,8 @@ def test_random_data_stays_finite(action_space):
     for step in range(200):
         metrics = agent.update(batches[step % 4])
         assert all(math.isfinite(value) for value in metrics.values()), (step, metrics)
-    for tree in (agent.state_dict()["model"], agent.state_dict()["policy"]):
-        assert all(bool(value.isfinite().all()) for value in tree.values())
+    for name in ("model", "policy", "slow_model", "slow_policy"):
+        assert all(bool(value.isfinite().all()) for value in agent.state_dict()[name].values())
 
 
 @pytest.mark.parametrize("rate", [0.25, 1.0, 3.5])

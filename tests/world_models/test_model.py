@@ -147,37 +147,6 @@ def _loss_and_gradients(batch: Batch, target: Tensor) -> list[Tensor]:
     return [loss.detach(), *torch.autograd.grad(loss, inputs)]
 
 
-# -- slow copies ---------------------------------------------------------------------------------
-
-
-def test_targets_follow_slowly():
-    """The targets move the share `rate` of the way; input statistics are copied at once."""
-    model = hand_made.model()
-    before = _flat(model.target_encoder, model.target_value)
-    fast = _flat(model.encoder, model.value)
-    model.standardise(hand_made.observe(STATE, 9, 2), torch.ones(9, 2, dtype=torch.bool), 1.0)
-    model.track(0.25)
-    after = _flat(model.target_encoder, model.target_value)
-    torch.testing.assert_close(after, before + 0.25 * (fast - before))
-    statistics = dict(model.target_encoder.named_buffers())
-    for name, value in model.encoder.named_buffers():
-        assert torch.equal(value, statistics[name])
-
-
-def test_targets_can_be_made_equal():
-    """Targets can be made equal, and never learn by themselves."""
-    model = hand_made.model()
-    model.copy_to_targets()
-    slow = _flat(model.target_encoder, model.target_value)
-    assert torch.equal(slow, _flat(model.encoder, model.value))
-    for part in (model.target_encoder, model.target_value):
-        assert not any(parameter.requires_grad for parameter in part.parameters())
-
-
-def _flat(*modules: torch.nn.Module) -> Tensor:
-    return torch.cat([p.detach().flatten() for part in modules for p in part.parameters()])
-
-
 # -- messages ------------------------------------------------------------------------------------
 
 

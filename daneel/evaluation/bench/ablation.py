@@ -24,16 +24,17 @@ from daneel.evaluation.evidence import Evidence
 
 BENCH = "ablation"
 JOBS = "ablation-jobs.jsonl"
-STEPS = {"cartpole-swingup": 12_500, "walker-walk": 10_000}
+STEPS = {"HalfCheetah": 5_000, "walker-walk": 10_000}
 """Tasks and the environment steps after which the figure is taken."""
-EVALUATIONS = 2
+EVALUATIONS = 1
 
 VARIANTS: Mapping[str, dict[str, Any]] = {
     "planner": {},
+    "acts and imagines with the last weights": {"averaged": False},
+    "plans greedily (temperature 0.5)": {"plan": {"temperature": 0.5}},
     "without planning (acts by the policy)": {"plan": {"samples": 0}},
     "without imagined transitions": {"imagined": 0.0},
     "without value expansion": {"expansion": 0},
-    "without imagined transitions and value expansion": {"imagined": 0.0, "expansion": 0},
     "one update a decision instead of six": {"updates": 1.0},
     "values without caution": {"caution": 0.0},
 }
