@@ -2,8 +2,8 @@
 
 In the family of TD-MPC2 (Hansen, Su, Wang, 2024, arXiv 2310.16828): no decoder, latents predict
 the latents that a slowly moving copy of the encoder (`averaging.py`) gives to later observations,
-rewards and terminations. What differs: LayerNorm instead of SimNorm (a softmax over groups of eight costs
-more than the matrix products on a CPU), residual dynamics, a slot for a temporal core, and
+rewards and terminations. What differs: LayerNorm instead of SimNorm (a softmax over groups of eight
+costs more than the matrix products on a CPU), residual dynamics, a slot for a temporal core, and
 termination.
 
 Legend: B rows, T time, H transitions of a batch, D latent width, A action width (one-hot when
