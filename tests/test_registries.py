@@ -33,7 +33,7 @@ def _entries() -> list[tuple[Registry, Entry]]:
 def test_the_rooms_export_their_registries() -> None:
     """A registry that is not found here would not be tested below."""
     kinds = {registry.kind for registry in REGISTRIES.values()}
-    assert {"agent", "backbone", "bench", "check", "env suite", "tracker", "verb"} <= kinds
+    assert {"agent", "backbone", "bench", "check", "env source", "tracker", "verb"} <= kinds
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_names_and_entries_keep_the_order_of_registration() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "plural"), [("agent", "agents"), ("bench", "benches"), ("env suite", "suites")]
+    ("kind", "plural"), [("agent", "agents"), ("bench", "benches"), ("env source", "sources")]
 )
 def test_plural_is_what_the_list_verb_calls_them(kind: str, plural: str) -> None:
     """The hint of an unknown name must be a command that works."""

@@ -18,7 +18,7 @@ class Options:
     """List the names of one kind; without a kind, list the kinds."""
 
     kind: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="KIND")] = ""
-    """What to list: agents, backbones, benches, checks, envs, presets, suites, trackers, verbs."""
+    """What to list: agents, backbones, benches, checks, envs, presets, sources, trackers, verbs."""
 
     match: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TEXT")] = ""
     """Only the names that contain this text, in any case."""
@@ -110,7 +110,7 @@ KINDS = {
     "checks": Kind("what the gate asks of a candidate", _registry("daneel.alignment", "CHECKS")),
     "envs": Kind("tasks: `--env.id ID`", _envs),
     "presets": Kind("ready-made trainings: `daneel train PRESET`", _presets),
-    "suites": Kind("where the tasks come from", _registry("daneel.envs.suites", "SUITES")),
+    "sources": Kind("where environments come from", _registry("daneel.envs.sources", "SOURCES")),
     "trackers": Kind(
         "where metrics go besides the run folder: `--tracker NAME`",
         _registry("daneel.training", "TRACKERS"),

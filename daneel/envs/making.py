@@ -1,4 +1,4 @@
-"""Making environments: the one door to every suite."""
+"""Making environments: the one door to every source."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,7 +9,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
 from daneel.envs.config import EnvConfig
 from daneel.envs.frames import Frames
-from daneel.envs.suites import SUITES, load_suite, suite_name
+from daneel.envs.sources import SOURCES, load_source, source_name
 from daneel.envs.wrappers import ActionRepeat, Modalities
 from daneel.errors import ConfigError, MissingExtraError, unknown_name
 
@@ -114,46 +114,46 @@ def make_single(
     Raises:
         DaneelError: As `make`.
     """
-    suite = load_suite(suite_name(config.id))
+    source = load_source(source_name(config.id))
     limit = config.max_episode_steps
     max_steps = None if limit is None else limit * config.action_repeat
     try:
-        env = suite.build(config.id, max_steps, render is not None, dict(config.kwargs))
+        env = source.build(config.id, max_steps, render is not None, dict(config.kwargs))
     except gym.error.Error as error:
         hint = "Type `daneel list envs` to see them all."
         raise unknown_name("env", config.id, list_ids(), hint) from error
     if render is not None:
         env = Frames(env, config.id, *render)
     env = ActionRepeat(env, config.action_repeat)
-    return Modalities(env, config.id, suite.success_key(config.id)) if modalities else env
+    return Modalities(env, config.id, source.success_key(config.id)) if modalities else env
 
 
 def list_ids(namespace: str | None = None) -> list[str]:
-    """Return the ids of every installed suite, or of the suite `namespace`; makes no environment.
+    """Return the ids of every installed source, or of the source `namespace`; makes no environment.
 
     Raises:
-        UnknownNameError: There is no suite of this name.
-        MissingExtraError: The suite asked for is not installed.
+        UnknownNameError: There is no source of this name.
+        MissingExtraError: The source asked for is not installed.
     """
     if namespace is not None:
-        return sorted(load_suite(namespace).ids())
+        return sorted(load_source(namespace).ids())
     found: list[str] = []
-    for name in SUITES.names():
+    for name in SOURCES.names():
         try:
-            found += load_suite(name).ids()
+            found += load_source(name).ids()
         except MissingExtraError:
             continue  # list what can be made; `make` names the extra for the rest
     return sorted(found)
 
 
 def success_signal(config: EnvConfig) -> str | None:
-    """Return the native name of the task's success signal, or None where its suite names none.
+    """Return the native name of the task's success signal, or None where its source names none.
 
     Where it names one, `info["success"]` of every decision is a bool. Environments that you have
-    registered yourself belong to no such suite: None, yet `info["success"]` is there as soon as
+    registered yourself belong to no such source: None, yet `info["success"]` is there as soon as
     their `info` holds "is_success" or "success".
     """
-    return load_suite(suite_name(config.id)).success_key(config.id)
+    return load_source(source_name(config.id)).success_key(config.id)
 
 
 def _make_seeded(config: EnvConfig, seed: int | None, render: tuple[int, int] | None) -> gym.Env:

@@ -8,7 +8,7 @@ import pytest
 from gymnasium import spaces
 
 from daneel import envs
-from daneel.envs.suites import SUITES, load_suite
+from daneel.envs.sources import SOURCES, load_source
 from daneel.errors import ConfigError, MissingExtraError, SpaceError, UnknownNameError
 
 PACKAGES = {"Meta-World": "metaworld", "robotics": "gymnasium_robotics", "panda": "panda_gym"}
@@ -36,10 +36,10 @@ class Unbounded(gym.Env):
     action_space = spaces.Box(-np.inf, np.inf, (1,))
 
 
-def need(suite):
-    """Skip the test when the package of `suite` is not installed."""
-    if suite in PACKAGES:
-        pytest.importorskip(PACKAGES[suite])
+def need(source):
+    """Skip the test when the package of `source` is not installed."""
+    if source in PACKAGES:
+        pytest.importorskip(PACKAGES[source])
 
 
 def flat(observation):
@@ -66,10 +66,10 @@ def draw_actions(env, count, seed):
     return [(0.6 * side + 0.4 * rng.uniform(low, high)).astype(np.float32) for _ in range(count)]
 
 
-@pytest.mark.parametrize(("suite", "env_id"), SAMPLES)
-def test_the_seed_determines_the_episode_whatever_came_before(suite, env_id):
+@pytest.mark.parametrize(("source", "env_id"), SAMPLES)
+def test_the_seed_determines_the_episode_whatever_came_before(source, env_id):
     """The seed determines the episode whatever came before."""
-    need(suite)
+    need(source)
     first, second = (envs.make_single(envs.EnvConfig(env_id)) for _ in range(2))
     actions = draw_actions(first, 25, seed=0)
     expected = episode(first, 7, actions)
@@ -85,10 +85,10 @@ def test_the_seed_determines_the_episode_whatever_came_before(suite, env_id):
     second.close()
 
 
-@pytest.mark.parametrize(("suite", "env_id"), SAMPLES)
-def test_resets_without_a_seed_continue_the_generator(suite, env_id):
+@pytest.mark.parametrize(("source", "env_id"), SAMPLES)
+def test_resets_without_a_seed_continue_the_generator(source, env_id):
     """Resets without a seed continue the generator."""
-    need(suite)
+    need(source)
     starts = []
     for _ in range(2):
         env = envs.make(env_id, seed=5)
@@ -97,10 +97,10 @@ def test_resets_without_a_seed_continue_the_generator(suite, env_id):
     np.testing.assert_array_equal(starts[0], starts[1])
 
 
-@pytest.mark.parametrize(("suite", "env_id"), SAMPLES)
-def test_spaces_are_what_is_promised(suite, env_id):
+@pytest.mark.parametrize(("source", "env_id"), SAMPLES)
+def test_spaces_are_what_is_promised(source, env_id):
     """Spaces are what is promised."""
-    need(suite)
+    need(source)
     env = envs.make(env_id, num_envs=2, seed=0)
     assert isinstance(env.single_observation_space, spaces.Dict)
     assert isinstance(env.observation_space, spaces.Dict)
@@ -169,7 +169,7 @@ def test_other_autoreset_modes():
 
 
 @pytest.mark.parametrize(
-    ("suite", "env_id"),
+    ("source", "env_id"),
     [
         ("gymnasium", "HalfCheetah-v5"),
         ("dm_control", "dm_control/cartpole-swingup-v0"),
@@ -177,9 +177,9 @@ def test_other_autoreset_modes():
         ("panda", "PandaStack-v3"),
     ],
 )
-def test_time_limits_count_decisions_and_truncate(suite, env_id):
+def test_time_limits_count_decisions_and_truncate(source, env_id):
     """Time limits count decisions and truncate."""
-    need(suite)
+    need(source)
     env = envs.make(env_id, action_repeat=4, max_episode_steps=3)
     env.reset(seed=[0])
     frames = []
@@ -192,16 +192,16 @@ def test_time_limits_count_decisions_and_truncate(suite, env_id):
 
 
 @pytest.mark.parametrize(
-    ("suite", "env_id", "native"),
+    ("source", "env_id", "native"),
     [
         ("dm_control", "dm_control/cartpole-swingup-v0", 1000),
         ("Meta-World", "Meta-World/drawer-close-v3", 500),
     ],
 )
 @pytest.mark.parametrize("limit", [None, "longer"])
-def test_time_limits_of_the_simulators_own(suite, env_id, native, limit):
+def test_time_limits_of_the_simulators_own(source, env_id, native, limit):
     """Time limits of the simulators own."""
-    need(suite)
+    need(source)
     steps = native if limit is None else native + 10
     env = envs.make_single(
         envs.EnvConfig(env_id, action_repeat=10, max_episode_steps=limit and steps // 10)
@@ -261,8 +261,8 @@ def test_meta_world_success_is_reported():
 )
 def test_unknown_ids_get_the_nearest(typed, meant):
     """Unknown ids get the nearest."""
-    for suite in PACKAGES:
-        need(suite)
+    for source in PACKAGES:
+        need(source)
     with pytest.raises(UnknownNameError) as caught:
         envs.make(typed)
     assert repr(typed) in str(caught.value)
@@ -270,11 +270,11 @@ def test_unknown_ids_get_the_nearest(typed, meant):
     assert "daneel list envs" in str(caught.value)
 
 
-@pytest.mark.parametrize(("suite", "package"), list(PACKAGES.items()))
-def test_a_missing_package_is_answered_with_its_extra(monkeypatch, suite, package):
+@pytest.mark.parametrize(("source", "package"), list(PACKAGES.items()))
+def test_a_missing_package_is_answered_with_its_extra(monkeypatch, source, package):
     """A missing package is answered with its extra."""
-    sample = next(env_id for name, env_id in SAMPLES if name == suite)
-    target = SUITES.entry(suite).target
+    sample = next(env_id for name, env_id in SAMPLES if name == source)
+    target = SOURCES.entry(source).target
     for name in [n for n in sys.modules if n == package or n.startswith(package + ".")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delitem(sys.modules, target, raising=False)
@@ -314,20 +314,20 @@ def test_unbounded_actions_are_refused():
         del gym.registry["daneel-test/Unbounded-v0"]
 
 
-@pytest.mark.parametrize("suite", SUITES.names())
-def test_every_suite_lists_ids_without_making_environments(suite):
-    """Every suite lists ids without making environments."""
-    need(suite)
-    ids = envs.list_ids(suite)
+@pytest.mark.parametrize("source", SOURCES.names())
+def test_every_suite_lists_ids_without_making_environments(source):
+    """Every source lists ids without making environments."""
+    need(source)
+    ids = envs.list_ids(source)
     assert len(ids) > 20
     assert set(ids) <= set(envs.list_ids())
-    assert all(suite == "gymnasium" or env_id in load_suite(suite).ids() for env_id in ids)
+    assert all(source == "gymnasium" or env_id in load_source(source).ids() for env_id in ids)
 
 
 def test_the_lists_hold_what_was_promised():
     """The lists hold what was promised."""
-    for suite in PACKAGES:
-        need(suite)
+    for source in PACKAGES:
+        need(source)
     ids = envs.list_ids()
     assert len(ids) == len(set(ids))
     assert len(envs.list_ids("Meta-World")) == 50

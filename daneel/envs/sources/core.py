@@ -10,11 +10,11 @@ from daneel.errors import ConfigError, MissingExtraError
 
 _OPTIONAL = {"box2d": "Box2D", "phys2d": "jax", "tabular": "jax", "mujoco": "mujoco"}
 _NEEDS_OLD_MUJOCO = ("Pusher-v4",)  # refuses MuJoCo 3
-_OTHER_SUITES = ("shimmy", "metaworld", "gymnasium_robotics", "panda_gym")
+_OTHER_SOURCES = ("shimmy", "metaworld", "gymnasium_robotics", "panda_gym")
 
 
 def ids() -> list[str]:
-    """Return the registered ids that can be made here; ids of the other suites are left out."""
+    """Return the registered ids that can be made here; ids of the other sources are left out."""
     return [
         env_id
         for env_id, spec in gym.registry.items()
@@ -61,7 +61,7 @@ def _is_usable(spec: EnvSpec) -> bool:
     if not isinstance(entry, str):  # Gymnasium's removed v2 and v3: functions that raise
         return False
     parts = entry.partition(":")[0].split(".")
-    if parts[0] in _OTHER_SUITES:
+    if parts[0] in _OTHER_SOURCES:
         return False
     group = parts[2] if parts[:2] == ["gymnasium", "envs"] and len(parts) > 2 else ""
     return group not in _OPTIONAL or find_spec(_OPTIONAL[group]) is not None

@@ -1,6 +1,6 @@
-"""Where environments come from: one module per suite, imported on the first use of its ids.
+"""Where environments come from: one module per source, imported on the first use of its ids.
 
-A suite module offers the functions of `Suite`. Third-party packages are imported at its top, so
+A source module offers the functions of `Source`. Third-party packages are imported at its top, so
 that the registry can name the missing extra.
 """
 
@@ -11,11 +11,11 @@ import gymnasium as gym
 from daneel.registry import Entry, Registry
 
 
-class Suite(Protocol):
-    """What a suite module offers."""
+class Source(Protocol):
+    """What a source module offers."""
 
     def ids(self) -> list[str]:
-        """Return the ids of the suite without making an environment."""
+        """Return the ids of the source without making an environment."""
         ...
 
     def build(
@@ -28,7 +28,7 @@ class Suite(Protocol):
 
         Args:
             env_id: One of `ids()`.
-            max_steps: Time limit in environment steps; None keeps the suite's own.
+            max_steps: Time limit in environment steps; None keeps the source's own.
             pixels: Whether `render()` will be called.
             kwargs: Further arguments of the constructor.
         """
@@ -39,13 +39,13 @@ class Suite(Protocol):
         ...
 
 
-SUITES = Registry(
-    "env suite",
-    Entry("gymnasium", "daneel.envs.suites.core", "MuJoCo v5, classic control, Box2D, toy text"),
-    Entry("dm_control", "daneel.envs.suites.dm_control", "DeepMind Control Suite through shimmy"),
-    Entry("Meta-World", "daneel.envs.suites.meta_world", "50 tasks of a Sawyer arm", "suites"),
-    Entry("robotics", "daneel.envs.suites.robotics", "Fetch, Shadow hand, Adroit", "suites"),
-    Entry("panda", "daneel.envs.suites.panda", "Franka Panda arm in PyBullet", "suites"),
+SOURCES = Registry(
+    "env source",
+    Entry("gymnasium", "daneel.envs.sources.core", "MuJoCo v5, classic control, Box2D, toy text"),
+    Entry("dm_control", "daneel.envs.sources.dm_control", "DeepMind Control Source through shimmy"),
+    Entry("Meta-World", "daneel.envs.sources.meta_world", "50 tasks of a Sawyer arm", "suites"),
+    Entry("robotics", "daneel.envs.sources.robotics", "Fetch, Shadow hand, Adroit", "suites"),
+    Entry("panda", "daneel.envs.sources.panda", "Franka Panda arm in PyBullet", "suites"),
 )
 
 _PREFIXES = {
@@ -61,8 +61,8 @@ _PREFIXES = {
 }
 
 
-def suite_name(env_id: str) -> str:
-    """Return the name in `SUITES` of the suite that owns `env_id`.
+def source_name(env_id: str) -> str:
+    """Return the name in `SOURCES` of the source that owns `env_id`.
 
     Whatever has no known prefix belongs to "gymnasium", which knows all registered environments.
     """
@@ -72,11 +72,11 @@ def suite_name(env_id: str) -> str:
     return "gymnasium"
 
 
-def load_suite(name: str) -> Suite:
-    """Import the suite called `name`.
+def load_source(name: str) -> Source:
+    """Import the source called `name`.
 
     Raises:
-        UnknownNameError: There is no such suite.
+        UnknownNameError: There is no such source.
         MissingExtraError: Its package is not installed; the message names the extra.
     """
-    return cast(Suite, SUITES.load(name))
+    return cast(Source, SOURCES.load(name))

@@ -20,7 +20,7 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 
-from daneel.envs.suites.core import gym_make
+from daneel.envs.sources.core import gym_make
 
 
 @contextmanager
@@ -73,7 +73,7 @@ def _mended(env_id: str) -> Any:
         return env_id
     return EnvSpec(
         id=spec.id,
-        entry_point="daneel.envs.suites.panda_flip:SeededFlipEnv",
+        entry_point="daneel.envs.sources.panda_flip:SeededFlipEnv",
         max_episode_steps=spec.max_episode_steps,
         kwargs=dict(spec.kwargs),
     )

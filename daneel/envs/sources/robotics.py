@@ -6,7 +6,7 @@ from typing import Any
 
 import gymnasium as gym
 
-from daneel.envs.suites.core import gym_make
+from daneel.envs.sources.core import gym_make
 
 with contextlib.redirect_stderr(io.StringIO()):  # a notice about old versions at every import
     import gymnasium_robotics

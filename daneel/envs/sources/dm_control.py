@@ -19,7 +19,7 @@ from typing import Any
 import gymnasium as gym
 
 from daneel.envs.rendering import choose_backend
-from daneel.envs.suites.core import gym_make
+from daneel.envs.sources.core import gym_make
 
 choose_backend()  # dm_control picks its OpenGL library at import, and GLFW without a display fails
 
