@@ -6,7 +6,7 @@ from typing import Any
 
 from gymnasium import spaces
 
-from daneel.agents.protocol import Agent, AgentState
+from daneel.agents.protocol import Agent, AgentState, Performer
 from daneel.registry import Entry, Registry
 
 _BASELINES = "daneel.agents.baselines:"
@@ -49,4 +49,4 @@ def build(
     )
 
 
-__all__ = ["AGENTS", "Agent", "AgentState", "build"]
+__all__ = ["AGENTS", "Agent", "AgentState", "Performer", "build"]

@@ -13,6 +13,20 @@ AgentState = dict[str, Any]
 """What an agent remembers between decisions: arrays or tensors, one row per environment."""
 
 
+class Performer(Protocol):
+    """What running episodes needs. Observations are batched dicts `[N, ...]`; every agent is one."""
+
+    def act(
+        self, obs: dict[str, np.ndarray], state: AgentState | None = None, explore: bool = False
+    ) -> tuple[np.ndarray, AgentState]:
+        """Actions `[N, A]` (discrete: `[N]`) in the environment's units, and the next state."""
+        ...
+
+    def reset_state(self, state: AgentState, mask: np.ndarray) -> AgentState:
+        """`state` with the rows where `mask [N]` is true as at the start of an episode."""
+        ...
+
+
 class Agent(Protocol):
     """An agent that learns from replayed sequences. Observations are batched dicts `[N, ...]`."""
 

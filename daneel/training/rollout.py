@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from daneel.agents import Agent
+from daneel.agents import Performer
 from daneel.envs import EnvConfig, make_single, scored_at_end
 from daneel.errors import ConfigError, NonFiniteError
 from daneel.training.seeding import evaluation_seed
@@ -55,7 +55,7 @@ class _Running:
 
 
 def run_episodes(
-    agent: Agent,
+    agent: Performer,
     env_config: EnvConfig,
     episodes: int,
     seed: int,
@@ -73,7 +73,7 @@ def run_episodes(
     decide a little differently in company.)
 
     Args:
-        agent: anything with the agent protocol.
+        agent: anything that acts.
         env_config: where to run; its `num_envs` is not used.
         episodes: how many, at least 1.
         seed: same seed, same episodes.
@@ -112,7 +112,7 @@ class _Runner:
 
     def __init__(
         self,
-        agent: Agent,
+        agent: Performer,
         env_config: EnvConfig,
         episodes: int,
         seed: int,

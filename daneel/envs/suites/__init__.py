@@ -1,0 +1,22 @@
+"""Skill suites: tasks of third-party packages with instructions, success rules and splits.
+
+`blocks/*.yaml` hold the skills of one package each, `*.yaml` beside this file the suites, which
+name skills. To add a skill is to add about ten lines to a block; `docs/suites/adding.md` shows how.
+"""
+
+from daneel.envs.suites.skill import Embodiment, Skill, SuccessRule
+from daneel.envs.suites.suite import Suite, find_skill, load_suite, suite_names
+from daneel.envs.suites.text import Instructed, decode_text, encode_text
+
+__all__ = [
+    "Embodiment",
+    "Instructed",
+    "Skill",
+    "SuccessRule",
+    "Suite",
+    "decode_text",
+    "encode_text",
+    "find_skill",
+    "load_suite",
+    "suite_names",
+]

@@ -1,0 +1,126 @@
+"""Suites are lists of skills; both are data files, read here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from daneel import config
+from daneel.envs.suites.skill import Embodiment, Skill
+from daneel.errors import ConfigError, unknown_name
+
+_HINT = "Type `daneel list tasks --suite NAME` to see how the others are written."
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Skills that are scored together."""
+
+    name: str
+    """What users type."""
+
+    summary: str
+    """One line."""
+
+    skills: tuple[Skill, ...]
+    """In the order of the table."""
+
+    held_out: frozenset[str]
+    """Names of the skills that no policy should have trained on."""
+
+    def train(self) -> tuple[Skill, ...]:
+        """Skills to learn from."""
+        return tuple(skill for skill in self.skills if skill.name not in self.held_out)
+
+
+def suite_names() -> list[str]:
+    """Names of all suites, sorted."""
+    return sorted(
+        item.name.removesuffix(".yaml")
+        for item in _folder().iterdir()
+        if item.name.endswith(".yaml") and item.name != "embodiments.yaml"
+    )
+
+
+def load_suite(name: str) -> Suite:
+    """The suite called `name`.
+
+    Raises:
+        UnknownNameError: There is none; the message lists the nearest.
+        ConfigError: Its file names an unknown skill, or one twice.
+    """
+    if name not in suite_names():
+        hint = "Type `daneel list suites` to see them all."
+        raise unknown_name("suite", name, suite_names(), hint)
+    data = _read(_folder() / f"{name}.yaml")
+    held_out = list(data.get("held_out", []))
+    names = [*data.get("train", []), *held_out]
+    if len(set(names)) < len(names):
+        twice = sorted({found for found in names if names.count(found) > 1})
+        raise ConfigError(f"Suite {name!r} names {twice} more than once. Expected once. {_HINT}")
+    skills = tuple(find_skill(found) for found in names)
+    return Suite(name, data["summary"], skills, frozenset(held_out))
+
+
+def find_skill(name: str) -> Skill:
+    """The skill called `name`.
+
+    Raises:
+        UnknownNameError: There is none; the message lists the nearest.
+    """
+    known = all_skills()
+    if name not in known:
+        hint = "Type `daneel list tasks` to see them all."
+        raise unknown_name("task", name, list(known), hint)
+    return known[name]
+
+
+@cache
+def all_skills() -> Mapping[str, Skill]:
+    """Every skill of every block, by name.
+
+    Raises:
+        ConfigError: A block is not written as expected, or two skills have one name.
+    """
+    found: dict[str, Skill] = {}
+    blocks = sorted((_folder() / "blocks").iterdir(), key=lambda item: item.name)
+    for item in blocks:
+        for skill in _read_block(item):
+            if skill.name in found:
+                raise ConfigError(f"{item.name}: skill {skill.name!r} exists already. {_HINT}")
+            found[skill.name] = skill
+    return found
+
+
+@cache
+def embodiments() -> Mapping[str, Embodiment]:
+    """Every robot by name.
+
+    Raises:
+        ConfigError: The file is not written as expected.
+    """
+    data = _read(_folder() / "embodiments.yaml")
+    made = (config.from_dict(Embodiment, {"name": name, **item}) for name, item in data.items())
+    return {robot.name: robot for robot in made}
+
+
+def _read_block(item: Traversable) -> list[Skill]:
+    """The skills of a block: `defaults` hold for each of `skills` that does not say otherwise."""
+    data = _read(item)
+    shared = {"block": item.name.removesuffix(".yaml"), **data["defaults"]}
+    return [
+        config.from_dict(Skill, {"name": name, **config.merge(shared, own)}, _HINT)
+        for name, own in data["skills"].items()
+    ]
+
+
+def _read(item: Traversable) -> dict[str, Any]:
+    return config.parse_yaml(item.read_text(encoding="utf-8"), origin=f"The file {item.name}")
+
+
+def _folder() -> Traversable:
+    return resources.files("daneel.envs.suites")
