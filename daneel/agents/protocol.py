@@ -14,7 +14,7 @@ AgentState = dict[str, Any]
 
 
 class Performer(Protocol):
-    """What running episodes needs. Observations are batched dicts `[N, ...]`; every agent is one."""
+    """All that running episodes needs; every agent is one. Observations are dicts `[N, ...]`."""
 
     def act(
         self, obs: dict[str, np.ndarray], state: AgentState | None = None, explore: bool = False

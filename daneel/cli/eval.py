@@ -1,63 +1,113 @@
-"""`daneel eval`: score a trained agent over fresh episodes, with intervals."""
+"""`daneel eval`: score a policy over fresh episodes, or over the skills of a suite."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from daneel.envs import EnvConfig
+from daneel.errors import ConfigError
 from daneel.evaluation import describe, evaluate, save_evaluation
 from daneel.evaluation.evaluate import to_dict
 from daneel.evaluation.files import as_json
 from daneel.training import load_agent
 
 RELEASED = "released"
+SUITE_EPISODES, RUN_EPISODES = 10, 20
 
 
 @dataclass(frozen=True)
 class Options:
-    """Run episodes without exploration and report mean, IQM and intervals."""
+    """Run episodes without exploration and report success, returns and intervals."""
 
-    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """The run folder."""
+    policy: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="POLICY")]
+    """A run folder. With --suite also: expert, random, an SB3 .zip (loading it runs the code in
+    it), an .onnx file, or package.module:function from observation to action."""
 
-    episodes: int = 20
-    """How many episodes."""
+    suite: str | None = None
+    """Score the skills of this suite; `daneel list suites` names them."""
+
+    episodes: int | None = None
+    """How many episodes, with --suite of each skill. Left out: 20, with --suite 10."""
 
     env: str | None = None
-    """Evaluate in this environment instead; then nothing is recorded in the run folder."""
+    """Evaluate a run in this environment instead; then nothing is recorded in its folder."""
 
     which: str | None = None
-    """Checkpoint: released, latest or step-N; the released one where there is one, else the
-    latest."""
+    """Checkpoint of a run: released, latest or step-N; the released one where there is one, else
+    the latest."""
 
     seed: int = 0
     """Seed of the episodes: same seed, same episodes."""
 
     num_envs: int = 1
-    """Environments stepped side by side."""
+    """Environments stepped side by side; a suite has --workers instead."""
+
+    tasks: tuple[str, ...] = ()
+    """Only these skills of the suite."""
+
+    workers: int = 2
+    """Processes that run a suite, one thread each; results do not depend on it."""
+
+    engine: Literal["processes", "ray"] = "processes"
+    """Where the workers live: on this machine, or in the Ray cluster it belongs to."""
+
+    out: Path | None = None
+    """The record of a suite, a .json; a page .html is written beside it. The same command goes on
+    where it was stopped."""
+
+    film: bool = False
+    """Film the best, the median and the worst episode of each skill, for the page."""
 
     json: bool = False
     """Print one JSON object."""
 
+    def __post_init__(self) -> None:
+        """Checks that no flag is meant for the other kind of evaluation.
+
+        Raises:
+            ConfigError: One is.
+        """
+        if self.suite is None and (self.tasks or self.film or self.out is not None):
+            raise ConfigError(
+                "--tasks, --film and --out belong to the evaluation of a suite. Expected --suite "
+                f"NAME with them. Type `daneel eval {self.policy} --suite quick10`."
+            )
+        if self.suite is not None and self.env is not None:
+            raise ConfigError(
+                f"--suite {self.suite} and --env {self.env} were both given. Expected one. "
+                f"Type `daneel eval {self.policy} --suite {self.suite}`."
+            )
+
 
 def run(options: Options) -> int:
-    """Evaluates, records `eval.json`, prints."""
-    agent, trained, which = load_agent(options.run, options.which)
+    """Evaluates, records, prints."""
+    if options.suite is not None:
+        from daneel.cli import eval_suite
+
+        return eval_suite.run(options)
+    return _run_single(options)
+
+
+def _run_single(options: Options) -> int:
+    """Evaluates a run in one environment and records `eval.json`."""
+    folder = Path(options.policy)
+    episodes = RUN_EPISODES if options.episodes is None else options.episodes
+    agent, trained, which = load_agent(folder, options.which)
     env = _env(trained.env, options.env)
     if not options.json:
-        print(f"{env.id}, checkpoint {which} of {options.run}", file=sys.stderr)
+        print(f"{env.id}, checkpoint {which} of {folder}", file=sys.stderr)
     found = evaluate(
-        agent, env, options.episodes, options.seed, checkpoint=which, num_envs=options.num_envs
+        agent, env, episodes, options.seed, checkpoint=which, num_envs=options.num_envs
     )
     print(as_json(to_dict(found)) if options.json else describe(found))
     if options.env is None:
-        path = save_evaluation(found, options.run)
-        then = "" if which == RELEASED else f"; next: daneel gate {options.run} --which {which}"
+        path = save_evaluation(found, folder)
+        then = "" if which == RELEASED else f"; next: daneel gate {folder} --which {which}"
         print(f"recorded in {path}{then}", file=sys.stderr)
     return 0
 

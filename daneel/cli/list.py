@@ -2,15 +2,15 @@
 
 import importlib
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
 
 from daneel import cli, config
-from daneel.errors import unknown_name
+from daneel.errors import ConfigError, unknown_name
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,29 @@ class Options:
     """List the names of one kind; without a kind, list the kinds."""
 
     kind: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="KIND")] = ""
-    """What to list: agents, backbones, benches, checks, envs, presets, sources, trackers, verbs."""
+    """What to list: agents, backbones, benches, checks, envs, experts, presets, sources, suites,
+    tasks, trackers, verbs."""
 
     match: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TEXT")] = ""
     """Only the names that contain this text, in any case."""
 
+    suite: str | None = None
+    """For tasks: only those of this suite."""
+
     json: bool = False
-    """Print one JSON object."""
+    """Print one JSON object; of tasks it has everything that is known."""
+
+    def __post_init__(self) -> None:
+        """Checks that a suite is given for tasks only.
+
+        Raises:
+            ConfigError: It is given for something else.
+        """
+        if self.suite is not None and self.kind != "tasks":
+            raise ConfigError(
+                f"--suite {self.suite} was given with {self.kind!r}. Expected it with tasks. "
+                f"Type `daneel list tasks --suite {self.suite}`."
+            )
 
 
 @dataclass(frozen=True)
@@ -35,6 +51,8 @@ class Row:
     summary: str = ""
     extra: str | None = None
     """Extra of the distribution that it needs; None for the core install."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What JSON says besides."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +66,18 @@ class Kind:
 
 def run(options: Options) -> int:
     """Print the list."""
-    rows = _rows(options.kind)
+    rows = _tasks(options.suite) if options.suite is not None else _rows(options.kind)
     found = [row for row in rows if options.match.casefold() in row.name.casefold()]
     if options.json:
-        items = [asdict(row) for row in found]
+        items = [_plain(row) for row in found]
         print(json.dumps({"kind": options.kind or "kinds", "items": items}, indent=2))
     else:
         _print(found)
     return 0
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    return {"name": row.name, "summary": row.summary, "extra": row.extra, **row.more}
 
 
 def _rows(kind: str) -> list[Row]:
@@ -91,6 +113,26 @@ def _envs() -> list[Row]:
     return [Row(name) for name in envs.list_ids()]
 
 
+def _suites() -> list[Row]:
+    from daneel.envs.suites import load_suite, suite_names
+
+    suites = map(load_suite, suite_names())
+    return [Row(suite.name, f"{len(suite.skills)} tasks: {suite.summary}") for suite in suites]
+
+
+def _tasks(suite: str | None = None) -> list[Row]:
+    from daneel.envs.suites import all_skills, load_suite
+
+    if suite is None:
+        return [_task(skill, {}) for skill in all_skills().values()]
+    found = load_suite(suite)
+    return [_task(skill, {"held_out": skill.name in found.held_out}) for skill in found.skills]
+
+
+def _task(skill: Any, more: dict[str, Any]) -> Row:
+    return Row(skill.name, skill.instructions[0], skill.extra, {**config.to_dict(skill), **more})
+
+
 def _presets() -> list[Row]:
     return [Row(name, config.preset_summary(name)) for name in config.preset_names()]
 
@@ -109,8 +151,11 @@ KINDS = {
     ),
     "checks": Kind("what the gate asks of a candidate", _registry("daneel.alignment", "CHECKS")),
     "envs": Kind("tasks: `--env.id ID`", _envs),
+    "experts": Kind("who shows how it is done", _registry("daneel.agents.experts", "EXPERTS")),
     "presets": Kind("ready-made trainings: `daneel train PRESET`", _presets),
     "sources": Kind("where environments come from", _registry("daneel.envs.sources", "SOURCES")),
+    "suites": Kind("skills that are scored together: `daneel eval --suite NAME`", _suites),
+    "tasks": Kind("skills; of one suite with `--suite NAME`", _tasks),
     "trackers": Kind(
         "where metrics go besides the run folder: `--tracker NAME`",
         _registry("daneel.training", "TRACKERS"),

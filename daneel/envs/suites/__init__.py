@@ -5,7 +5,14 @@ name skills. To add a skill is to add about ten lines to a block; `docs/suites/a
 """
 
 from daneel.envs.suites.skill import Embodiment, Skill, SuccessRule
-from daneel.envs.suites.suite import Suite, find_skill, load_suite, suite_names
+from daneel.envs.suites.suite import (
+    Suite,
+    all_skills,
+    embodiments,
+    find_skill,
+    load_suite,
+    suite_names,
+)
 from daneel.envs.suites.text import Instructed, decode_text, encode_text
 
 __all__ = [
@@ -14,7 +21,9 @@ __all__ = [
     "Skill",
     "SuccessRule",
     "Suite",
+    "all_skills",
     "decode_text",
+    "embodiments",
     "encode_text",
     "find_skill",
     "load_suite",

@@ -14,6 +14,11 @@ BENCHES = Registry(
         "daneel.evaluation.bench.ablation",
         "the planner with one part of it taken away at a time",
     ),
+    Entry(
+        "suites",
+        "daneel.evaluation.bench.suites",
+        "skill suites: experts, chance, baselines, speed of the runner, demonstrations",
+    ),
 )
 """Each entry is a module with `Options`, `run(options) -> int` and `table(folder) -> str`."""
 

@@ -1,0 +1,1 @@
+"""Suites: the runner, the record, its statistics and its page."""

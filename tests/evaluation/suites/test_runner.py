@@ -1,0 +1,200 @@
+"""Scoring a policy on skills: seeds, workers, crashes, going on after a stop."""
+
+import numpy as np
+import pytest
+
+from daneel import config
+from daneel.envs.suites import find_skill
+from daneel.errors import ConfigError, SpaceError, UnknownNameError
+from daneel.evaluation import files
+from daneel.evaluation.suites import runner, workers
+from daneel.evaluation.suites.episodes import Stage, episode_seed
+from daneel.evaluation.suites.policies import open_policy
+from daneel.evaluation.suites.runner import GIVEN_UP, Request
+from daneel.evaluation.suites.workers import Local
+
+pytest.importorskip("panda_gym", reason="the extra 'suites' is not installed")
+
+ACTING = "tests.evaluation.suites.acting:"
+REACH = "panda-reach"
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Workers in this process: what is tested does not depend on where they live."""
+    monkeypatch.setitem(workers.ENGINES, "processes", Local)
+
+
+def request(policy: str, **settings) -> Request:
+    """An evaluation of one cheap skill."""
+    return Request(
+        **{"suite": "panda", "policy": policy, "tasks": (REACH,), "workers": 1} | settings
+    )
+
+
+def outcomes(results) -> list[tuple]:
+    """Everything of the episodes but the time they took."""
+    episodes = results.of(REACH)
+    return [(e.number, e.seed, e.success, e.return_, e.steps, e.instruction) for e in episodes]
+
+
+def test_results_do_not_depend_on_the_workers():
+    """One process, two processes and none give the same episodes, of a random policy too."""
+    found = [runner.run(request("random", episodes=6, workers=count))[1] for count in (1, 2)]
+    stage = Stage(find_skill(REACH), open_policy("random"), 0)
+    alone = [stage.run(number).episode for number in reversed(range(6))]
+    stage.close()
+    one, two = map(outcomes, found)
+    assert one == two
+    assert [(e.number, e.return_) for e in reversed(alone)] == [(o[0], o[3]) for o in one]
+    assert len({seed for _, seed, *_ in one}) == 6
+    assert found[0].env_seconds > 0 and found[0].policy_seconds > 0
+
+
+def test_the_seed_decides(in_process):
+    """The same seed gives the same episodes, another seed others."""
+    first, again = (outcomes(runner.run(request("random", episodes=3))[1]) for _ in range(2))
+    other = outcomes(runner.run(request("random", episodes=3, seed=1))[1])
+    assert first == again
+    assert {o[1] for o in first}.isdisjoint(o[1] for o in other)
+    assert episode_seed(0, "a", 0) != episode_seed(0, "b", 0)
+
+
+def test_success_is_the_signal(in_process):
+    """A policy that reaches succeeds, one that does not move fails."""
+    reached = runner.run(request(ACTING + "toward_goal", episodes=3))[1]
+    still = runner.run(request(ACTING + "still", episodes=3))[1]
+    assert [e.success for e in reached.of(REACH)] == [True] * 3
+    assert [e.success for e in still.of(REACH)] == [False] * 3
+    assert all(e.steps == 50 for e in still.of(REACH))
+
+
+def test_the_instruction_matters(in_process):
+    """A policy that acts on the words does the paired episodes differently."""
+    results = runner.run(request(ACTING + "obedient", episodes=8))[1]
+    asked = {e.instruction.startswith("move"): e.success for e in results.of(REACH)}
+    assert asked == {True: True, False: False}
+
+
+def test_a_policys_own_rate_keeps_the_horizon(in_process):
+    """At two environment steps a decision an episode has half the decisions, not half the steps."""
+    stage = Stage(find_skill(REACH), open_policy(ACTING + "slow"), 0)
+    assert stage.skill.config(2).max_episode_steps == 25
+    episode = stage.run(0).episode
+    stage.close()
+    assert episode.steps == 2 * episode.decisions or episode.success
+
+
+def test_a_killed_process_is_one_failed_episode():
+    """The episode whose process died is failed, with the reason; the others are as ever."""
+    results = runner.run(request(ACTING + "killed", episodes=4, seed=5))[1]
+    expected = runner.run(request(ACTING + "fails", episodes=4, seed=5))[1]
+    found, other = results.of(REACH), expected.of(REACH)
+    failed = [e for e in found if e.failure]
+    assert 0 < len(failed) < 4
+    assert all("SIGKILL" in (e.failure or "") and e.success is None for e in failed)
+    assert [e.return_ for e in found] == [e.return_ for e in other]
+    assert all("the simulation exploded" in e.failure for e in other if e.failure)
+
+
+def test_a_skill_that_always_crashes_is_given_up(in_process):
+    """After three lost episodes in a row the rest counts as failed without being tried."""
+    results = runner.run(request(ACTING + "always_fails", episodes=6))[1]
+    reasons = [e.failure for e in results.of(REACH)]
+    assert ["no luck" in reason for reason in reasons] == [True] * 3 + [False] * 3
+    assert reasons[3:] == [GIVEN_UP] * 3
+
+
+def test_an_evaluation_goes_on(tmp_path, in_process):
+    """What was stopped in the middle ends as if it had not been."""
+    kept, asked = tmp_path / "kept.jsonl", request(ACTING + "fails", episodes=5)
+    whole = runner.run(asked)[1]
+
+    def stop(results):
+        if results.count == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(asked, kept, stop)
+    assert len(files.read_jsonl(kept)) == 3
+    ran = []
+    results = runner.run(asked, kept, lambda found: ran.append(found.count))[1]
+    assert ran == [3, 4, 5]
+    assert outcomes(results) == outcomes(whole)
+    assert results.env_seconds > 0
+
+
+def test_another_evaluation_does_not_go_on(tmp_path, in_process):
+    """What is kept of one request is refused for another."""
+    kept = tmp_path / "kept.jsonl"
+    runner.run(request("random", episodes=1), kept)
+    with pytest.raises(ConfigError, match="another evaluation"):
+        runner.run(request("random", episodes=2), kept)
+
+
+@pytest.mark.parametrize(
+    ("policy", "parts"),
+    [("too_long", ["shape [4]", "Expected [3]"]), ("not_a_number", ["nan", "finite numbers"])],
+)
+def test_wrong_actions_stop_everything(policy, parts):
+    """A wrong action is the policy's fault: the message says which, when, and what was expected."""
+    with pytest.raises(SpaceError) as caught:
+        runner.run(request(ACTING + policy, episodes=3))
+    for part in [*parts, policy, "decision 1", REACH]:
+        assert part in str(caught.value)
+
+
+def test_a_skill_without_expert_is_not_run(in_process, monkeypatch):
+    """It has a reason and no episodes, hence no score."""
+    skill = config.from_dict(
+        type(find_skill(REACH)), config.to_dict(find_skill(REACH)) | {"expert": None}
+    )
+    monkeypatch.setattr(workers, "find_skill", lambda name: skill)
+    results = runner.run(request("expert", episodes=3))[1]
+    assert results.of(REACH) == ()
+    assert "no expert" in results.not_run[REACH]
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "part"),
+    [
+        ({"episodes": 0}, ConfigError, "episodes is 0"),
+        ({"workers": 0}, ConfigError, "workers is 0"),
+        ({"suite": "pandas"}, UnknownNameError, "panda"),
+        ({"tasks": ("panda-rech",)}, UnknownNameError, REACH),
+        ({"engine": "threads"}, UnknownNameError, "Unknown engine"),
+    ],
+)
+def test_bad_requests(settings, kind, part):
+    """Numbers out of range and unknown names are refused at once."""
+    with pytest.raises(kind, match=part):
+        request("random", **settings)
+
+
+@pytest.mark.parametrize(
+    ("policy", "part"),
+    [
+        ("no-such-run", "is no policy"),
+        ("no.such.module:act", "Cannot load the policy"),
+        (ACTING + "nobody", "Cannot load the policy"),
+        ("gone.zip", "Cannot read the policy"),
+        ("gone.onnx", "Cannot read the policy"),
+    ],
+)
+def test_policies_that_are_not_there(policy, part):
+    """The message says what a policy can be."""
+    with pytest.raises(ConfigError, match=part):
+        open_policy(policy)
+
+
+def test_random_actions_fill_the_space(in_process):
+    """Random actions lie within the bounds and differ from decision to decision."""
+    stage = Stage(find_skill(REACH), open_policy("random"), 0)
+    space = stage.env.action_space
+    performer = open_policy("random").performer(stage.skill, stage.env.observation_space, space, 3)
+    obs, _ = stage.env.reset(seed=0)
+    batch = {key: value[None] for key, value in obs.items()}
+    actions = [performer.act(batch)[0][0] for _ in range(20)]
+    stage.close()
+    assert all(space.contains(action) for action in actions)
+    assert np.std(actions, axis=0).min() > 0.2
