@@ -1,7 +1,8 @@
 """Fills the pages' markers with what the code itself says, so that neither can be stale.
 
 `<!-- help -->` becomes the `--help` of every verb, `<!-- list KIND -->` the output of
-`daneel list KIND` as a table. A verb whose help fails stops the build.
+`daneel list KIND` as a table, `<!-- tasks SUITE -->` the tasks of a suite. A verb whose help fails
+stops the build.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _WIDTH = "78"  # tyro and rich fold to the terminal's width; this is the width o
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Called by mkdocs with the text of every page."""
     markdown = re.sub(r"<!-- list (\w+) -->", lambda found: listed(found[1]), markdown)
+    markdown = re.sub(r"<!-- tasks (\w+) -->", lambda found: tasks(found[1]), markdown)
     return (
         markdown.replace("<!-- help -->", every_help()) if "<!-- help -->" in markdown else markdown
     )
@@ -45,6 +47,18 @@ def listed(kind: str) -> str:
     for row in rows:
         needs = f" (extra `{row['extra']}`)" if row["extra"] else ""
         lines.append(f"| `{row['name']}` | {row['summary']}{needs} |")
+    return "\n".join(lines)
+
+
+def tasks(suite: str) -> str:
+    """The tasks of a suite as a Markdown table."""
+    items = json.loads(printed("list", "tasks", "--suite", suite, "--json"))["items"]
+    heads = ("task", "environment", "steps", "what to do", "expert", "split")
+    lines = ["| " + " | ".join(heads) + " |", "|---|---|---|---|---|---|"]
+    for item in items:
+        cells = [f"`{item['name']}`", f"`{item['env']}`", str(item["horizon"]), item["summary"]]
+        cells += [item["expert_source"], "held out" if item["held_out"] else ""]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

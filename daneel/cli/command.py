@@ -21,7 +21,8 @@ JOBS: dict[str, list[Entry]] = {
         Entry("resume", "daneel.cli.resume", "go on with an interrupted run, bit for bit"),
     ],
     "Evaluate them on skill suites": [
-        Entry("eval", "daneel.cli.eval", "score a run over fresh episodes, with intervals"),
+        Entry("eval", "daneel.cli.eval", "score a run, or any policy on a suite, with intervals"),
+        Entry("demos", "daneel.cli.demos", "collect, show and check demonstrations of experts"),
         Entry("gate", "daneel.cli.gate", "check a candidate; release it only if all checks hold"),
         Entry("bench", "daneel.cli.bench", "measure against peers and record the evidence"),
     ],

@@ -46,7 +46,9 @@ def test_every_core_package_is_named_and_fits() -> None:
 def test_every_extra_is_listed() -> None:
     """Those for users; the suites are installed where the tests run."""
     items = _items("extras")
-    assert set(items) == {"audio", "clip", "gpu", "memory", "scale", "suites", "trackio", "verify"}
+    assert set(items) == {
+        "audio", "clip", "demos", "gpu", "memory", "onnx", "scale", "suites", "trackio", "verify",
+    }  # fmt: skip
     assert items["suites"].state == "ok"
 
 

@@ -198,3 +198,18 @@ def test_random_actions_fill_the_space(in_process):
     stage.close()
     assert all(space.contains(action) for action in actions)
     assert np.std(actions, axis=0).min() > 0.2
+
+
+def test_ray_runs_the_same(monkeypatch):
+    """Workers in a Ray cluster, here of this machine, give the same episodes."""
+    ray = pytest.importorskip("ray", reason="the extra 'scale' is not installed")
+    monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    try:
+        far = runner.run(request("random", episodes=2, engine="ray"))[1]
+    finally:
+        ray.shutdown()
+    stage = Stage(find_skill(REACH), open_policy("random"), 0)
+    near = [stage.run(number).episode.return_ for number in range(2)]
+    stage.close()
+    assert [e.return_ for e in far.of(REACH)] == near
