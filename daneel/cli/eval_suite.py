@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from daneel import config
+from daneel.envs.suites import Suite
 from daneel.errors import ConfigError
 from daneel.evaluation.files import as_json
 from daneel.evaluation.suites import (
@@ -48,7 +49,7 @@ def run(options: Options) -> int:
     except KeyboardInterrupt:
         print(f"Stopped. Type the same command to go on; {kept} has it so far.", file=sys.stderr)
         return 130
-    suite = replace(request.chosen(), skills=request.skills())
+    suite = _scored(request)
     found = summarise(
         suite,
         [episode for skill in suite.skills for episode in results.of(skill.name)],
@@ -68,6 +69,15 @@ def run(options: Options) -> int:
     print(as_json(config.to_dict(found)) if options.json else describe(found))
     print(f"record: {out}\npage: {web}", file=sys.stderr)
     return 0
+
+
+def _scored(request: Request) -> Suite:
+    """The suite, or what --tasks left of it, named so that nobody takes it for the whole."""
+    suite, skills = request.chosen(), request.skills()
+    if len(skills) == len(suite.skills):
+        return suite
+    name = f"{suite.name} ({len(skills)} of {len(suite.skills)} tasks)"
+    return replace(suite, name=name, skills=skills)
 
 
 def _request(options: Options) -> Request:

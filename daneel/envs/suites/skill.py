@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -35,6 +36,12 @@ class SuccessRule:
         given = self.at_least is not None
         expected = "a number for the kind 'return', else nothing"
         require(given == (self.kind == "return"), "success.at_least", self.at_least, expected)
+
+    def fulfilled(self, signals: Sequence[bool], return_: float) -> bool:
+        """Whether an episode with these signals, one a decision, and this return succeeded."""
+        if self.at_least is not None:
+            return return_ >= self.at_least
+        return signals[-1] if self.kind == "held" else any(signals)
 
 
 @dataclass(frozen=True)

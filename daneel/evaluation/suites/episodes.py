@@ -99,7 +99,7 @@ class _Run:
         self._watch = watch or (lambda env: None)
         self._env_seconds = self._policy_seconds = self._return = 0.0
         self._decisions = self._steps = 0
-        self._signal = False
+        self._signals: list[bool] = []
 
     def result(self) -> Timed:
         began = time.perf_counter()
@@ -132,22 +132,15 @@ class _Run:
         self._return += float(reward)
         self._decisions += 1
         self._steps += int(info["frames"])
-        now = bool(info.get("success", False))
-        held = self._stage.skill.success.kind == "held"
-        self._signal = now if held else now or self._signal
+        self._signals.append(bool(info.get("success", False)))
         return obs, terminated or truncated
 
     def _episode(self, seconds: float) -> Episode:
-        rule = self._stage.skill.success
-        success = self._signal
-        if rule.kind == "return":
-            assert rule.at_least is not None
-            success = self._return >= rule.at_least
         return Episode(
             skill=self._stage.skill.name,
             number=self._number,
             seed=self._seed,
-            success=success,
+            success=self._stage.skill.success.fulfilled(self._signals, self._return),
             return_=self._return,
             decisions=self._decisions,
             steps=self._steps,

@@ -11,7 +11,7 @@ from gymnasium import spaces
 
 from daneel.agents import Performer
 from daneel.envs import make_single
-from daneel.envs.suites import Instructed, Skill, SuccessRule
+from daneel.envs.suites import Instructed, Skill
 from daneel.errors import ConfigError, NonFiniteError, SpaceError
 from daneel.training.demos import layout
 from daneel.training.demos.features import Demonstration
@@ -19,13 +19,6 @@ from daneel.training.demos.features import Demonstration
 CAMERA = f"{layout.IMAGES}main"
 FALLBACK_FPS = 30.0
 """Decisions a second of a world that does not say."""
-
-
-def has_succeeded(rule: SuccessRule, signals: list[bool], return_: float) -> bool:
-    """Whether an episode with these success signals and this return fulfils the rule."""
-    if rule.at_least is not None:
-        return return_ >= rule.at_least
-    return signals[-1] if rule.kind == "held" else any(signals)
 
 
 class Attempts:
@@ -99,7 +92,7 @@ class Attempts:
                 f"{self._skill.env} gives no info['success']. Expected a signal in every step. "
                 "Give the skill the rule 'return', or choose another environment."
             )
-        return has_succeeded(rule, log.signals, log.return_)
+        return rule.fulfilled(log.signals, log.return_)
 
     def _executable(self, actions: np.ndarray, decision: int) -> np.ndarray:
         """The action [A] as the environment takes it: in its bounds and of its type."""

@@ -24,7 +24,6 @@ from daneel.training.demos import (
     collect_skill,
     find_problems,
 )
-from daneel.training.demos.attempt import has_succeeded
 from daneel.training.demos.origin import read_origin
 from tests.training.demos import made
 from tests.training.demos.followers import STEPS, Broken, Turner, skill, turner
@@ -199,8 +198,8 @@ def test_rules() -> None:
     reached, held = (SuccessRule(kind, "here") for kind in ("reached", "held"))
     enough = SuccessRule("return", "here", at_least=5.0)
     for signals, expected in (([True, False], (True, False)), ([False, True], (True, True))):
-        assert (has_succeeded(reached, signals, 0), has_succeeded(held, signals, 0)) == expected
-    assert has_succeeded(enough, [False], 5.0) and not has_succeeded(enough, [True], 4.9)
+        assert (reached.fulfilled(signals, 0), held.fulfilled(signals, 0)) == expected
+    assert enough.fulfilled([False], 5.0) and not enough.fulfilled([True], 4.9)
 
 
 def test_a_return_counts_where_there_is_no_signal(tmp_path: Path) -> None:
