@@ -69,6 +69,11 @@ class EnvConfig:
         for name in ("num_envs", "action_repeat", "max_episode_steps"):
             self._check_count(name)
 
+    @property
+    def label(self) -> str:
+        """The id, followed by the constructor's arguments where there are any."""
+        return f"{self.id} {json.dumps(self.kwargs, sort_keys=True)}" if self.kwargs else self.id
+
     def _check_count(self, name: str) -> None:
         value = getattr(self, name)
         if value is None and name == "max_episode_steps":

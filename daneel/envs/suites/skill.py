@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from daneel.config import require
 from daneel.envs.config import EnvConfig
+from daneel.envs.suites.text import encode_text
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,8 @@ class Skill:
         require(self.action_repeat >= 1, "action_repeat", self.action_repeat, "at least 1")
         enough = len(set(self.instructions)) == len(self.instructions) >= 2
         require(enough, "instructions", self.instructions, "two or more different sentences")
+        for text in self.instructions:
+            encode_text(text)  # refuses what does not fit the observation
 
     def config(self, action_repeat: int | None = None) -> EnvConfig:
         """The environment at the skill's own decision rate, or at a policy's.

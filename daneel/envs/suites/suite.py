@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -11,7 +12,7 @@ from typing import Any
 
 from daneel import config
 from daneel.envs.suites.skill import Embodiment, Skill
-from daneel.errors import ConfigError, unknown_name
+from daneel.errors import ConfigError, UnknownNameError, unknown_name
 
 _HINT = "Type `daneel list tasks --suite NAME` to see how the others are written."
 
@@ -37,6 +38,19 @@ class Suite:
         return tuple(skill for skill in self.skills if skill.name not in self.held_out)
 
 
+@dataclass(frozen=True)
+class _SuiteFile:
+    summary: str
+    train: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _BlockFile:
+    skills: dict[str, dict[str, Any]]
+    defaults: dict[str, Any] = field(default_factory=dict)
+
+
 def suite_names() -> list[str]:
     """Names of all suites, sorted."""
     return sorted(
@@ -56,14 +70,17 @@ def load_suite(name: str) -> Suite:
     if name not in suite_names():
         hint = "Type `daneel list suites` to see them all."
         raise unknown_name("suite", name, suite_names(), hint)
-    data = _read(_folder() / f"{name}.yaml")
-    held_out = list(data.get("held_out", []))
-    names = [*data.get("train", []), *held_out]
+    item = _folder() / f"{name}.yaml"
+    with _naming(item):
+        data = config.from_dict(_SuiteFile, _read(item), _HINT)
+    names = [*data.train, *data.held_out]
+    if not names:
+        raise ConfigError(f"Suite {name!r} has no skills. Expected some under `train:`. {_HINT}")
     if len(set(names)) < len(names):
         twice = sorted({found for found in names if names.count(found) > 1})
         raise ConfigError(f"Suite {name!r} names {twice} more than once. Expected once. {_HINT}")
     skills = tuple(find_skill(found) for found in names)
-    return Suite(name, data["summary"], skills, frozenset(held_out))
+    return Suite(name, data.summary, skills, frozenset(data.held_out))
 
 
 def find_skill(name: str) -> Skill:
@@ -103,19 +120,39 @@ def embodiments() -> Mapping[str, Embodiment]:
     Raises:
         ConfigError: The file is not written as expected.
     """
-    data = _read(_folder() / "embodiments.yaml")
-    made = (config.from_dict(Embodiment, {"name": name, **item}) for name, item in data.items())
-    return {robot.name: robot for robot in made}
+    item = _folder() / "embodiments.yaml"
+    found: dict[str, Embodiment] = {}
+    for name, data in _read(item).items():
+        with _naming(item, name):
+            found[name] = config.from_dict(Embodiment, {"name": name, **(data or {})}, _HINT)
+    return found
 
 
 def _read_block(item: Traversable) -> list[Skill]:
     """The skills of a block: `defaults` hold for each of `skills` that does not say otherwise."""
-    data = _read(item)
-    shared = {"block": item.name.removesuffix(".yaml"), **data["defaults"]}
-    return [
-        config.from_dict(Skill, {"name": name, **config.merge(shared, own)}, _HINT)
-        for name, own in data["skills"].items()
-    ]
+    with _naming(item):
+        data = config.from_dict(_BlockFile, _read(item), _HINT)
+    shared = {"block": item.name.removesuffix(".yaml"), **data.defaults}
+    skills: list[Skill] = []
+    for name, own in data.skills.items():
+        with _naming(item, name):
+            skill = config.from_dict(Skill, {"name": name, **config.merge(shared, own)}, _HINT)
+            if skill.embodiment not in embodiments():
+                raise unknown_name("embodiment", skill.embodiment, list(embodiments()), _HINT)
+            skills.append(skill)
+    return skills
+
+
+@contextmanager
+def _naming(item: Traversable, name: str | None = None) -> Iterator[None]:
+    """Say in which file, and at which of its entries, something is wrong."""
+    where = item.name if name is None else f"{item.name}, {name}"
+    try:
+        yield
+    except UnknownNameError as error:
+        raise UnknownNameError(f"{where}: {error}") from None
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {str(error).replace(config.HINT, _HINT)}") from None
 
 
 def _read(item: Traversable) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Policy(Protocol):
 
     @property
     def trained_on(self) -> tuple[str, ...] | None:
-        """Ids of the environments it was trained in; None where nobody recorded them."""
+        """Labels of the environments it was trained in; None where nobody recorded them."""
         ...
 
     def action_repeat(self, skill: Skill) -> int:

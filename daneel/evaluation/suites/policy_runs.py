@@ -43,7 +43,7 @@ class RunPolicy:
         self._agent, self._config, found = load_agent(run, which)
         self.name = f"{run.name} ({found})"
         self.sha256 = weights_hash(agent_weights(self._agent))
-        self.trained_on = (self._config.env.id,)
+        self.trained_on = (self._config.env.label,)
 
     def action_repeat(self, skill: Skill) -> int:
         """The rate it was trained at."""

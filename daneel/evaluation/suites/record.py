@@ -73,7 +73,7 @@ class SkillScore:
     block: str
     """The package's group of skills it belongs to."""
     env: str
-    """Id of its environment."""
+    """Its environment: the id, and the arguments where there are any."""
     rule: str
     """When an episode counts as a success, and who says so."""
     held_out: bool
@@ -161,8 +161,8 @@ class SuiteRecord:
     held_out: Aggregate | None
     """Over the held-out skills; None where there are none."""
     trained_on: tuple[str, ...] | None
-    """Ids of the environments that the policy's own record shows training in; None where there is
-    no such record, and nobody can say what was held out."""
+    """Labels of the environments that the policy's own record shows training in; None where there
+    is no such record, and nobody can say what was held out."""
     reference: dict[str, dict[str, float]]
     """Success rate by skill of recorded runs of "expert" (the ceiling) and "random" (the floor)."""
     origin: Origin

@@ -51,8 +51,8 @@ def summarise(
         episodes: How many were asked for of every skill.
         seed: Of the evaluation; the bootstraps draw from it too.
         policy_sha256: Hash of the weights.
-        trained_on: Ids of environments the policy trained in; such skills are not held out. None:
-            nobody recorded them.
+        trained_on: Labels of environments the policy trained in; such skills are not held out.
+            None: nobody recorded them.
         not_run: Why a skill was not run, by name.
         reference: See `SuiteRecord.reference` and `rates`.
         origin: Where it was made; this machine and command if None.
@@ -104,13 +104,21 @@ def same_task(env: str, trained_on: Iterable[str]) -> bool:
     """Whether a policy that trained in these environments has seen the task of `env`.
 
     Another version of an environment, or one with dense instead of sparse rewards, is the same
-    task. So are environments that differ in arguments only: a record does not always show those.
+    task. Other arguments make another task (each task of the kitchen is one), unless the training
+    gave none, and so had all that the environment has by itself.
+
+    Args:
+        env: Label of the task's environment (`EnvConfig.label`).
+        trained_on: Labels of those trained in.
     """
-    return _task(env) in {_task(trained) for trained in trained_on}
+    task, arguments = _task(env)
+    return any(seen == task and given in ("", arguments) for seen, given in map(_task, trained_on))
 
 
-def _task(env: str) -> str:
-    return re.sub(r"-v\d+$", "", env).casefold().replace("dense", "")
+def _task(env: str) -> tuple[str, str]:
+    """What the environment is of, and its arguments."""
+    name, _, arguments = env.partition(" ")
+    return re.sub(r"-v\d+$", "", name).casefold().replace("dense", ""), arguments
 
 
 def _by_skill(
@@ -142,8 +150,9 @@ def _score(
     trained_on: Iterable[str],
     seed: int,
 ) -> SkillScore:
-    held, seen = skill.name in suite.held_out, same_task(skill.env, trained_on)
-    about = (skill.name, skill.block, skill.env, rule_text(skill), held and not seen, held and seen)
+    held, seen = skill.name in suite.held_out, same_task(skill.config().label, trained_on)
+    env, rule = skill.config().label, rule_text(skill)
+    about = (skill.name, skill.block, env, rule, held and not seen, held and seen)
     if not found:
         return SkillScore(*about, "not run", reason or NOTHING_RAN)
     episodes = tuple(found[number] for number in sorted(found))

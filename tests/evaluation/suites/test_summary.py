@@ -83,6 +83,9 @@ def test_dense_rewards_do_not_make_another_task() -> None:
     assert same_task("FetchPush-v4", ["FetchPushDense-v4"])
     assert same_task("PandaReach-v3", ["PandaReachDense-v3"])
     assert not same_task("PandaReach-v3", ["PandaPush-v3"])
+    microwave, kettle = 'Kitchen-v1 {"tasks": ["microwave"]}', 'Kitchen-v1 {"tasks": ["kettle"]}'
+    assert same_task(kettle, [kettle]) and not same_task(kettle, [microwave])
+    assert same_task(kettle, ["Kitchen-v1"])
 
 
 def test_order_of_episodes_does_not_matter() -> None:
