@@ -27,7 +27,7 @@ OTHER = find_skill("panda-push")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A hardly trained run on one task, in a folder named like the task."""
     folder = tmp_path_factory.mktemp("specialists") / REACH.name
-    settings = {"n_steps": 8, "n_epochs": 1}
+    settings: dict[str, Any] = {"n_steps": 8, "n_epochs": 1}
     train(
         TrainConfig(
             env=EnvConfig(id=REACH.env, action_repeat=2),

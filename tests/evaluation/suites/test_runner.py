@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 
 from daneel import config
 from daneel.envs.suites import find_skill
@@ -100,7 +101,7 @@ def test_a_killed_process_is_one_failed_episode():
 def test_a_skill_that_always_crashes_is_given_up(in_process):
     """After three lost episodes in a row the rest counts as failed without being tried."""
     results = runner.run(request(ACTING + "always_fails", episodes=6))[1]
-    reasons = [e.failure for e in results.of(REACH)]
+    reasons = [e.failure or "" for e in results.of(REACH)]
     assert ["no luck" in reason for reason in reasons] == [True] * 3 + [False] * 3
     assert reasons[3:] == [GIVEN_UP] * 3
 
@@ -190,8 +191,9 @@ def test_policies_that_are_not_there(policy, part):
 def test_random_actions_fill_the_space(in_process):
     """Random actions lie within the bounds and differ from decision to decision."""
     stage = Stage(find_skill(REACH), open_policy("random"), 0)
-    space = stage.env.action_space
-    performer = open_policy("random").performer(stage.skill, stage.env.observation_space, space, 3)
+    space, seen = stage.env.action_space, stage.env.observation_space
+    assert isinstance(seen, spaces.Dict)
+    performer = open_policy("random").performer(stage.skill, seen, space, 3)
     obs, _ = stage.env.reset(seed=0)
     batch = {key: value[None] for key, value in obs.items()}
     actions = [performer.act(batch)[0][0] for _ in range(20)]
