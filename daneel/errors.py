@@ -52,6 +52,10 @@ class SpaceError(DaneelError, TypeError):
     """An environment has an observation or action space that an agent cannot use."""
 
 
+class PolicyError(DaneelError):
+    """A policy that is scored raised, or gave an action that the task cannot take."""
+
+
 LIKENESS = 0.4
 """Names less alike than this (0 nothing in common, 1 equal) are not worth suggesting."""
 

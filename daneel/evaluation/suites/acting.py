@@ -10,7 +10,7 @@ from gymnasium import spaces
 
 from daneel.agents import AgentState, Performer
 from daneel.envs.suites import Skill
-from daneel.errors import ConfigError, SpaceError
+from daneel.errors import ConfigError, PolicyError
 
 
 class NotRunError(ConfigError):
@@ -112,16 +112,16 @@ def checked_action(action: np.ndarray, space: spaces.Space[Any], who: str, when:
     """The single action of a batch of one, for the environment.
 
     Raises:
-        SpaceError: It has another size, or is NaN or infinite: the policy is wrong, not the task.
+        PolicyError: It has another size, or is NaN or infinite.
     """
     one = np.asarray(action)[0]
     if one.shape != space.shape:
-        raise SpaceError(
+        raise PolicyError(
             f"The policy {who!r} gave an action of shape {list(one.shape)} {when}. Expected "
             f"{list(space.shape or ())}. Mend the policy and type the same command again."
         )
     if not np.isfinite(one).all():
-        raise SpaceError(
+        raise PolicyError(
             f"The policy {who!r} gave the action {one} {when}. Expected finite numbers. Mend the "
             "policy and type the same command again."
         )

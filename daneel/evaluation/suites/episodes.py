@@ -14,7 +14,7 @@ import numpy as np
 from daneel.agents import Performer
 from daneel.envs import make_single
 from daneel.envs.suites import Instructed, Skill
-from daneel.errors import NonFiniteError
+from daneel.errors import NonFiniteError, PolicyError
 from daneel.evaluation.suites.acting import Policy, checked_action
 from daneel.evaluation.suites.record import Episode
 from daneel.training.seeding import evaluation_seed
@@ -67,7 +67,7 @@ class Stage:
         """Runs episode `number`; `watch` is called after the reset and after each decision.
 
         Raises:
-            SpaceError: The policy's action has the wrong size or is not finite.
+            PolicyError: The policy raised, or its action has the wrong size or is not finite.
             NonFiniteError: The environment's reward is not finite.
         """
         seed = episode_seed(self._seed, self.skill.name, number)
@@ -117,9 +117,15 @@ class _Run:
     def _decide(self, obs: dict[str, np.ndarray], state: Any) -> tuple[Any, Any]:
         began = time.perf_counter()
         batch = {key: value[None] for key, value in obs.items()}
-        action, state = self._performer.act(batch, state, explore=False)
-        self._policy_seconds += time.perf_counter() - began
         when = f"at decision {self._decisions + 1} of {self._stage.skill.name!r}"
+        try:
+            action, state = self._performer.act(batch, state, explore=False)
+        except Exception as error:
+            raise PolicyError(
+                f"The policy {self._stage.who!r} failed {when} with {type(error).__name__}: {error}"
+                f". It was shown {', '.join(obs)}. Mend it and type the same command again."
+            ) from error
+        self._policy_seconds += time.perf_counter() - began
         space = self._stage.env.action_space
         return checked_action(action, space, self._stage.who, when), state
 

@@ -123,7 +123,7 @@ def run(
 
     Raises:
         ConfigError: The policy cannot be opened, or `kept` belongs to another request.
-        SpaceError: The policy's actions are wrong.
+        PolicyError: The policy raised, or its actions are wrong.
     """
     policy = open_policy(request.policy, request.which)
     skills = request.skills()

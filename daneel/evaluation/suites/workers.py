@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import torch
 
 from daneel.envs.suites import Skill, find_skill
-from daneel.errors import DaneelError, MissingExtraError, SpaceError
+from daneel.errors import DaneelError, MissingExtraError, PolicyError
 from daneel.evaluation.suites.acting import NotRunError, Policy
 from daneel.evaluation.suites.clips import Clip, film
 from daneel.evaluation.suites.episodes import Stage, Timed
@@ -85,13 +85,13 @@ class Local:
         """Runs an episode; the skill's environment stays open until another is asked for.
 
         Raises:
-            SpaceError: The policy's action is wrong: no other episode would go better.
+            PolicyError: The policy is wrong: no other episode would go better.
         """
         try:
             return self._stage(find_skill(skill), None).run(number)
         except (MissingExtraError, NotRunError) as error:
             return NotRun(str(error))
-        except SpaceError:
+        except PolicyError:
             raise
         except Exception as error:  # whatever a simulator throws is one failed episode
             self.close()

@@ -43,13 +43,6 @@ def killed(obs):
     return toward_goal(obs)
 
 
-def fails(obs):
-    """As a simulator that throws when the goal lies to the left."""
-    if obs["goal"][1] > 0:
-        raise RuntimeError("the simulation exploded")
-    return toward_goal(obs)
-
-
 class Slow:
     """Twice as many environment steps a decision as the task says."""
 
@@ -63,6 +56,6 @@ class Slow:
 slow = Slow()
 
 
-def always_fails(obs):
-    """As a simulator that never runs."""
-    raise RuntimeError("no luck")
+def blind(obs):
+    """Looks for what is not there."""
+    return obs["image"].mean()

@@ -1,14 +1,15 @@
 """Scoring a policy on skills: seeds, workers, crashes, going on after a stop."""
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium import spaces
 
 from daneel import config
 from daneel.envs.suites import find_skill
-from daneel.errors import ConfigError, SpaceError, UnknownNameError
+from daneel.errors import ConfigError, PolicyError, UnknownNameError
 from daneel.evaluation import files
-from daneel.evaluation.suites import runner, workers
+from daneel.evaluation.suites import episodes, runner, workers
 from daneel.evaluation.suites.episodes import Stage, episode_seed
 from daneel.evaluation.suites.policies import open_policy
 from daneel.evaluation.suites.runner import GIVEN_UP, Request
@@ -26,6 +27,27 @@ def in_process(monkeypatch):
     monkeypatch.setitem(workers.ENGINES, "processes", Local)
 
 
+@pytest.fixture
+def crashing(monkeypatch):
+    """Makes the simulator throw in episodes whose goal lies to the left, or in all."""
+
+    class Crashing(gym.Wrapper):
+        """Throws."""
+
+        always = False
+
+        def step(self, action):
+            """As a simulator that became unstable."""
+            result = self.env.step(action)
+            if self.always or result[0]["goal"][1] > 0:
+                raise RuntimeError("the simulation exploded")
+            return result
+
+    made = episodes.make_single
+    monkeypatch.setattr(episodes, "make_single", lambda *a, **k: Crashing(made(*a, **k)))
+    return Crashing
+
+
 def request(policy: str, **settings) -> Request:
     """An evaluation of one cheap skill."""
     return Request(
@@ -35,8 +57,8 @@ def request(policy: str, **settings) -> Request:
 
 def outcomes(results) -> list[tuple]:
     """Everything of the episodes but the time they took."""
-    episodes = results.of(REACH)
-    return [(e.number, e.seed, e.success, e.return_, e.steps, e.instruction) for e in episodes]
+    found = results.of(REACH)
+    return [(e.number, e.seed, e.success, e.return_, e.steps, e.instruction) for e in found]
 
 
 def test_results_do_not_depend_on_the_workers():
@@ -89,26 +111,35 @@ def test_a_policys_own_rate_keeps_the_horizon(in_process):
 def test_a_killed_process_is_one_failed_episode():
     """The episode whose process died is failed, with the reason; the others are as ever."""
     results = runner.run(request(ACTING + "killed", episodes=4, seed=5))[1]
-    expected = runner.run(request(ACTING + "fails", episodes=4, seed=5))[1]
-    found, other = results.of(REACH), expected.of(REACH)
-    failed = [e for e in found if e.failure]
+    whole = runner.run(request(ACTING + "toward_goal", episodes=4, seed=5))[1]
+    failed = [e for e in results.of(REACH) if e.failure]
     assert 0 < len(failed) < 4
     assert all("SIGKILL" in (e.failure or "") and e.success is None for e in failed)
-    assert [e.return_ for e in found] == [e.return_ for e in other]
-    assert all("the simulation exploded" in e.failure for e in other if e.failure)
+    for found, other in zip(results.of(REACH), whole.of(REACH), strict=True):
+        assert found.failure or found.return_ == other.return_
 
 
-def test_a_skill_that_always_crashes_is_given_up(in_process):
+def test_a_crash_of_the_simulator_is_one_failed_episode(in_process, crashing):
+    """It has the simulator's own words, and the others are run in a new environment."""
+    results = runner.run(request(ACTING + "toward_goal", episodes=6, seed=5))[1]
+    failed = [e for e in results.of(REACH) if e.failure]
+    assert 0 < len(failed) < 6
+    assert all("RuntimeError: the simulation exploded" in (e.failure or "") for e in failed)
+    assert [e.success for e in results.of(REACH) if not e.failure] == [True] * (6 - len(failed))
+
+
+def test_a_skill_that_always_crashes_is_given_up(in_process, crashing):
     """After three lost episodes in a row the rest counts as failed without being tried."""
-    results = runner.run(request(ACTING + "always_fails", episodes=6))[1]
+    crashing.always = True
+    results = runner.run(request(ACTING + "toward_goal", episodes=6))[1]
     reasons = [e.failure or "" for e in results.of(REACH)]
-    assert ["no luck" in reason for reason in reasons] == [True] * 3 + [False] * 3
+    assert ["exploded" in reason for reason in reasons] == [True] * 3 + [False] * 3
     assert reasons[3:] == [GIVEN_UP] * 3
 
 
-def test_an_evaluation_goes_on(tmp_path, in_process):
+def test_an_evaluation_goes_on(tmp_path, in_process, crashing):
     """What was stopped in the middle ends as if it had not been."""
-    kept, asked = tmp_path / "kept.jsonl", request(ACTING + "fails", episodes=5)
+    kept, asked = tmp_path / "kept.jsonl", request(ACTING + "toward_goal", episodes=5)
     whole = runner.run(asked)[1]
 
     def stop(results):
@@ -135,11 +166,15 @@ def test_another_evaluation_does_not_go_on(tmp_path, in_process):
 
 @pytest.mark.parametrize(
     ("policy", "parts"),
-    [("too_long", ["shape [4]", "Expected [3]"]), ("not_a_number", ["nan", "finite numbers"])],
+    [
+        ("too_long", ["shape [4]", "Expected [3]"]),
+        ("not_a_number", ["nan", "finite numbers"]),
+        ("blind", ["KeyError: 'image'", "shown achieved, goal, state, text"]),
+    ],
 )
-def test_wrong_actions_stop_everything(policy, parts):
-    """A wrong action is the policy's fault: the message says which, when, and what was expected."""
-    with pytest.raises(SpaceError) as caught:
+def test_a_wrong_policy_stops_everything(policy, parts):
+    """The message says which, when, and what was expected."""
+    with pytest.raises(PolicyError) as caught:
         runner.run(request(ACTING + policy, episodes=3))
     for part in [*parts, policy, "decision 1", REACH]:
         assert part in str(caught.value)

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from daneel.errors import SpaceError
+from daneel.errors import PolicyError
 from daneel.evaluation.suites import schedule
 from daneel.evaluation.suites.schedule import MAX_LOST, Schedule
 from daneel.evaluation.suites.workers import Lost, NotRun
@@ -77,8 +77,8 @@ def test_a_skill_that_crashes_again_and_again_is_given_up():
 
 def test_an_error_of_the_policy_ends_everything():
     """It reaches the caller, and no worker is left behind."""
-    workers = [Clerk({"a": SpaceError("wrong size")}), Clerk(seconds=0.001)]
-    with pytest.raises(SpaceError, match="wrong size"):
+    workers = [Clerk({"a": PolicyError("wrong size")}), Clerk(seconds=0.001)]
+    with pytest.raises(PolicyError, match="wrong size"):
         list(schedule.run({"a": range(5), "b": range(500)}, workers))
     assert all(worker.stopped for worker in workers)
     assert len(workers[1].asked) < 500
