@@ -41,7 +41,7 @@ class PlanConfig:
     elites: int = 32
     """Best sequences that form the plan."""
 
-    temperature: float = 1.0
+    temperature: float = 0.5
     """Of the elites' weights, in standard deviations of the scores; low is greedy."""
 
     std: float = 0.5

@@ -17,7 +17,7 @@ from daneel.evaluation.files import as_json
 from daneel.training import load_agent
 
 RELEASED = "released"
-SUITE_EPISODES, RUN_EPISODES = 10, 20
+EPISODES = 20
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def run(options: Options) -> int:
 def _run_single(options: Options) -> int:
     """Evaluates a run in one environment and records `eval.json`."""
     folder = Path(options.policy)
-    episodes = RUN_EPISODES if options.episodes is None else options.episodes
+    episodes = EPISODES if options.episodes is None else options.episodes
     agent, trained, which = load_agent(folder, options.which)
     env = _env(trained.env, options.env)
     if not options.json:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,18 +12,9 @@ from rich.live import Live
 from rich.text import Text
 
 from daneel import config
-from daneel.envs.suites import Suite
 from daneel.errors import ConfigError
 from daneel.evaluation.files import as_json
-from daneel.evaluation.suites import (
-    Seconds,
-    describe,
-    page,
-    reference,
-    runner,
-    save_record,
-    summarise,
-)
+from daneel.evaluation.suites import describe, page, save_record, score
 from daneel.evaluation.suites.filming import film_all
 from daneel.evaluation.suites.runner import Request, Results
 
@@ -45,23 +35,10 @@ def run(options: Options) -> int:
     kept = out.with_suffix(".partial.jsonl")
     try:
         with _Progress(request) as progress:
-            policy, results = runner.run(request, kept, progress)
+            found = score(request, kept, progress)
     except KeyboardInterrupt:
         print(f"Stopped. Type the same command to go on; {kept} has it so far.", file=sys.stderr)
         return 130
-    suite = _scored(request)
-    found = summarise(
-        suite,
-        [episode for skill in suite.skills for episode in results.of(skill.name)],
-        policy=policy.name,
-        episodes=request.episodes,
-        seed=request.seed,
-        policy_sha256=policy.sha256,
-        trained_on=policy.trained_on,
-        not_run=results.not_run,
-        reference=reference.rates(suite),
-        seconds=Seconds(results.seconds, results.env_seconds, results.policy_seconds),
-    )
     save_record(found, out)
     media = film_all(request, found) if options.film else {}
     web = page.save(found, out.with_suffix(".html"), media)
@@ -69,15 +46,6 @@ def run(options: Options) -> int:
     print(as_json(config.to_dict(found)) if options.json else describe(found))
     print(f"record: {out}\npage: {web}", file=sys.stderr)
     return 0
-
-
-def _scored(request: Request) -> Suite:
-    """The suite, or what --tasks left of it, named so that nobody takes it for the whole."""
-    suite, skills = request.chosen(), request.skills()
-    if len(skills) == len(suite.skills):
-        return suite
-    name = f"{suite.name} ({len(skills)} of {len(suite.skills)} tasks)"
-    return replace(suite, name=name, skills=skills)
 
 
 def _request(options: Options) -> Request:

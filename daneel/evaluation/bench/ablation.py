@@ -31,7 +31,7 @@ EVALUATIONS = 1
 VARIANTS: Mapping[str, dict[str, Any]] = {
     "planner": {},
     "acts and imagines with the last weights": {"averaged": False},
-    "plans greedily (temperature 0.5)": {"plan": {"temperature": 0.5}},
+    "plans less greedily (temperature 1.0)": {"plan": {"temperature": 1.0}},
     "without planning (acts by the policy)": {"plan": {"samples": 0}},
     "without imagined transitions": {"imagined": 0.0},
     "without value expansion": {"expansion": 0},

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from daneel.envs.suites import Skill, load_suite
+from daneel.errors import DaneelError
 from daneel.evaluation import evidence, statistics
 from daneel.evaluation.bench import pool
 from daneel.evaluation.evidence import Evidence
-from daneel.evaluation.suites import SuiteRecord, rates, runner, save_record, summarise
+from daneel.evaluation.suites import SuiteRecord, rates, save_record, score
 from daneel.evaluation.suites.runner import Request
 
 SUITE, STEPS, SEEDS = "quick10", 10_000, (0, 1, 2)
@@ -31,12 +32,12 @@ def measure(options: Any) -> list[Evidence]:
 
     Args:
         options: Those of the bench: `runs` and `results` are folders.
+
+    Raises:
+        DaneelError: A training failed.
     """
     runs, results = Path(options.runs) / SUITE, Path(options.results)
-    commands = list(_trainings(runs))
-    for end in pool.run(commands, WORKERS):
-        state = "trained" if end.code == 0 else f"FAILED\n{end.last_lines()}"
-        print(f"{end.command.name}: {state}, {end.seconds:.0f} s", file=sys.stderr, flush=True)
+    _train(list(_trainings(runs)))
     found = []
     for algorithm in ALGORITHMS:
         folders = [runs / f"{algorithm}-{seed}" for seed in SEEDS]
@@ -44,6 +45,19 @@ def measure(options: Any) -> list[Evidence]:
     for who in ("expert", "random"):
         found.append(_evidence(who, [_score(who, seed, results) for seed in SEEDS]))
     return found
+
+
+def _train(commands: Sequence[pool.Command]) -> None:
+    failed = []
+    for end in pool.run(commands, WORKERS):
+        state = "trained" if end.code == 0 else f"FAILED\n{end.last_lines()}"
+        print(f"{end.command.name}: {state}, {end.seconds:.0f} s", file=sys.stderr, flush=True)
+        failed += [end.command.name] if end.code else []
+    if failed:
+        raise DaneelError(
+            f"{len(failed)} trainings failed: {', '.join(failed)}. Expected all to end, for a mean "
+            "over the others would flatter. Type the same command to try these again."
+        )
 
 
 def _trainings(runs: Path) -> Iterator[pool.Command]:
@@ -80,18 +94,7 @@ def _training(skill: Skill, algorithm: str, seed: int, folder: Path) -> pool.Com
 
 def _score(policy: str, seed: int, results: Path) -> SuiteRecord:
     request = Request(SUITE, policy, episodes=EPISODES, seed=seed, workers=WORKERS)
-    opened, ran = runner.run(request)
-    suite = request.chosen()
-    record = summarise(
-        suite,
-        [episode for skill in suite.skills for episode in ran.of(skill.name)],
-        policy=opened.name,
-        episodes=EPISODES,
-        seed=seed,
-        policy_sha256=opened.sha256,
-        trained_on=opened.trained_on,
-        not_run=ran.not_run,
-    )
+    record = score(request)
     save_record(record, results / "suites" / f"{SUITE}-{Path(policy).name}-{seed}.json")
     return record
 

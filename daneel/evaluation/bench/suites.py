@@ -14,19 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from daneel import config
 from daneel.envs.suites import load_suite
-from daneel.evaluation import evidence, files, provenance
+from daneel.evaluation import evidence, provenance
 from daneel.evaluation.bench import suite_baselines, suite_demos
 from daneel.evaluation.evidence import Evidence
 from daneel.evaluation.statistics import Interval
-from daneel.evaluation.suites import Seconds, SuiteRecord, rates, runner, save_record, summarise
+from daneel.evaluation.suites import (
+    SuiteRecord,
+    rates,
+    reference,
+    runner,
+    save_record,
+    score,
+)
 from daneel.evaluation.suites.episodes import Stage
 from daneel.evaluation.suites.policies import open_policy
 from daneel.evaluation.suites.runner import Request
 
 BENCH = "suites"
-REFERENCE = Path("daneel/evaluation/suites/reference.json")
 EPISODES, WORKERS, REPEATS = 10, 2, 3
 GOOD = 0.8
 """From this success rate on an expert can show how a task is done."""
@@ -106,7 +111,7 @@ def experts(options: Options) -> list[Evidence]:
     record = _score(options, "skills100", "expert")
     known = rates(record)
     good = sum(rate >= GOOD for rate in known.values())
-    _keep_reference("expert", record)
+    reference.keep("expert", record)
     seconds = record.seconds.total
     return [
         _figure("experts", "tasks at 80 %", "experts", good, "tasks", seconds, 75, details=known)
@@ -116,7 +121,7 @@ def experts(options: Options) -> list[Evidence]:
 def chance(options: Options) -> list[Evidence]:
     """What uniform actions reach."""
     record = _score(options, "skills100", "random")
-    _keep_reference("random", record)
+    reference.keep("random", record)
     mean, ends = record.overall.mean, record.overall.interval
     seconds = record.seconds.total
     return [_figure("skills100", "success rate", "random", mean, "mean", seconds, ends=ends)]
@@ -144,18 +149,7 @@ def _score(options: Options, suite: str, policy: str) -> SuiteRecord:
     """Scores a policy, going on where an earlier call stopped; keeps record beside the evidence."""
     request = Request(suite, policy, episodes=EPISODES, workers=WORKERS)
     kept = options.runs / f"{suite}-{policy}.partial.jsonl"
-    opened, results = runner.run(request, kept, _say)
-    chosen = request.chosen()
-    record = summarise(
-        chosen,
-        [episode for skill in chosen.skills for episode in results.of(skill.name)],
-        policy=opened.name,
-        episodes=EPISODES,
-        seed=0,
-        trained_on=opened.trained_on,
-        not_run=results.not_run,
-        seconds=Seconds(results.seconds, results.env_seconds, results.policy_seconds),
-    )
+    record = score(request, kept, _say)
     save_record(record, options.results / "suites" / f"{suite}-{policy}.json")
     kept.unlink(missing_ok=True)
     return record
@@ -164,14 +158,6 @@ def _score(options: Options, suite: str, policy: str) -> SuiteRecord:
 def _say(results: runner.Results) -> None:
     if results.count % 50 == 0:
         print(f"{results.count} episodes, {results.seconds:.0f} s", file=sys.stderr, flush=True)
-
-
-def _keep_reference(who: str, record: SuiteRecord) -> None:
-    """Puts success rates into the file that ships with Daneel."""
-    known = files.read_json(REFERENCE) if REFERENCE.exists() else {"rates": {}, "origin": {}}
-    known["rates"][who] = rates(record)
-    known["origin"][who] = config.to_dict(record.origin)
-    files.write_json(REFERENCE, known)
 
 
 def _figure(

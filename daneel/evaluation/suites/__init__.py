@@ -12,6 +12,7 @@ from daneel.evaluation.suites.record import (
     rates,
     to_show,
 )
+from daneel.evaluation.suites.scoring import score
 from daneel.evaluation.suites.store import load_record, save_record
 from daneel.evaluation.suites.summary import summarise
 from daneel.evaluation.suites.terminal import describe
@@ -30,6 +31,7 @@ __all__ = [
     "profile",
     "rates",
     "save_record",
+    "score",
     "summarise",
     "to_show",
 ]

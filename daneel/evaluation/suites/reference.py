@@ -6,21 +6,31 @@ with the commit that measured them.
 
 from __future__ import annotations
 
-import json
-from importlib import resources
+from pathlib import Path
 
+from daneel import config
 from daneel.envs.suites import Suite
+from daneel.evaluation import files
+from daneel.evaluation.suites.record import SuiteRecord
+from daneel.evaluation.suites.record import rates as rates_of
 
-FILE = "reference.json"
+FILE = Path(__file__).with_name("reference.json")
 
 
 def rates(suite: Suite) -> dict[str, dict[str, float]]:
     """Success rates of "expert" and "random" by skill, of the skills of `suite` that have one."""
-    item = resources.files("daneel.evaluation.suites") / FILE
-    if not item.is_file():
+    if not FILE.is_file():
         return {}
-    known = json.loads(item.read_text(encoding="utf-8"))["rates"]
+    known = files.read_json(FILE)["rates"]
     names = [skill.name for skill in suite.skills]
     return {
         who: {name: found[name] for name in names if name in found} for who, found in known.items()
     }
+
+
+def keep(who: str, record: SuiteRecord) -> None:
+    """Puts the success rates of `who` into the file, with their origin."""
+    known = files.read_json(FILE) if FILE.is_file() else {"rates": {}, "origin": {}}
+    known["rates"][who] = rates_of(record)
+    known["origin"][who] = config.to_dict(record.origin)
+    files.write_json(FILE, known)

@@ -216,7 +216,7 @@ class RayWorker:
         Raises:
             MissingExtraError: Ray is not installed.
         """
-        self._ray = import_ray()
+        self._ray = _import_ray()
         if not self._ray.is_initialized():
             self._ray.init(log_to_driver=False)
         remote = self._ray.remote(num_cpus=1, max_restarts=-1)(Local)
@@ -245,7 +245,7 @@ class RayWorker:
             raise
 
 
-def import_ray() -> Any:
+def _import_ray() -> Any:
     """The module `ray`.
 
     Raises:
