@@ -29,7 +29,7 @@ PLAIN_SECONDS = 10.0
 def run(options: Options) -> int:
     """Scores the policy, writes record and page, prints the table."""
     request = _request(options)
-    out = options.out or Path(f"{request.suite}-{_slug(options.policy)}.json")
+    out = options.out or Path(f"{request.chosen().name}-{_slug(options.policy)}.json")
     if out.suffix != ".json":
         raise ConfigError(f"out is {str(out)!r}. Expected a name that ends in .json.")
     kept = out.with_suffix(".partial.jsonl")

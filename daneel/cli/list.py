@@ -27,20 +27,25 @@ class Options:
     suite: str | None = None
     """For tasks: only those of this suite."""
 
+    new: str | None = None
+    """For tasks: print the file of a new suite with one task in this environment, to be filled in
+    and given to `daneel eval --suite FILE.yaml`."""
+
     json: bool = False
     """Print one JSON object; of tasks it has everything that is known."""
 
     def __post_init__(self) -> None:
-        """Checks that a suite is given for tasks only.
+        """Checks that what belongs to tasks is given for tasks only.
 
         Raises:
             ConfigError: It is given for something else.
         """
-        if self.suite is not None and self.kind != "tasks":
-            raise ConfigError(
-                f"--suite {self.suite} was given with {self.kind!r}. Expected it with tasks. "
-                f"Type `daneel list tasks --suite {self.suite}`."
-            )
+        for flag, value in (("--suite", self.suite), ("--new", self.new)):
+            if value is not None and self.kind != "tasks":
+                raise ConfigError(
+                    f"{flag} {value} was given with {self.kind!r}. Expected it with tasks. "
+                    f"Type `daneel list tasks {flag} {value}`."
+                )
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,11 @@ class Kind:
 
 def run(options: Options) -> int:
     """Print the list."""
+    if options.new is not None:
+        from daneel.envs.suites import scaffold
+
+        print(scaffold(options.new), end="")
+        return 0
     rows = _tasks(options.suite) if options.suite is not None else _rows(options.kind)
     found = [row for row in rows if options.match.casefold() in row.name.casefold()]
     if options.json:

@@ -4,6 +4,7 @@
 name skills. To add a skill is to add about ten lines to a block; `docs/suites/adding.md` shows how.
 """
 
+from daneel.envs.suites.scaffold import scaffold
 from daneel.envs.suites.skill import Embodiment, Skill, SuccessRule
 from daneel.envs.suites.suite import (
     Suite,
@@ -27,5 +28,6 @@ __all__ = [
     "encode_text",
     "find_skill",
     "load_suite",
+    "scaffold",
     "suite_names",
 ]

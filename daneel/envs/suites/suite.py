@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 from daneel import config
@@ -43,6 +44,10 @@ class _SuiteFile:
     summary: str
     train: tuple[str, ...] = ()
     held_out: tuple[str, ...] = ()
+    skills: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Skills of the suite's own, written as in a block."""
+    defaults: dict[str, Any] = field(default_factory=dict)
+    embodiments: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,26 +66,46 @@ def suite_names() -> list[str]:
 
 
 def load_suite(name: str) -> Suite:
-    """The suite called `name`.
+    """The suite called `name`, or the one that the file `name` (*.yaml) describes.
 
     Raises:
         UnknownNameError: There is none; the message lists the nearest.
-        ConfigError: Its file names an unknown skill, or one twice.
+        ConfigError: Its file cannot be read, names an unknown skill, or names one twice.
     """
-    if name not in suite_names():
-        hint = "Type `daneel list suites` to see them all."
-        raise unknown_name("suite", name, suite_names(), hint)
-    item = _folder() / f"{name}.yaml"
+    item = _find(name)
     with _naming(item):
         data = config.from_dict(_SuiteFile, _read(item), _HINT)
+    own = _own_skills(item, data)
     names = [*data.train, *data.held_out]
     if not names:
         raise ConfigError(f"Suite {name!r} has no skills. Expected some under `train:`. {_HINT}")
     if len(set(names)) < len(names):
         twice = sorted({found for found in names if names.count(found) > 1})
         raise ConfigError(f"Suite {name!r} names {twice} more than once. Expected once. {_HINT}")
-    skills = tuple(find_skill(found) for found in names)
-    return Suite(name, data.summary, skills, frozenset(data.held_out))
+    skills = tuple(own.get(found) or find_skill(found) for found in names)
+    return Suite(item.name.rpartition(".")[0], data.summary, skills, frozenset(data.held_out))
+
+
+def _find(name: str) -> Traversable:
+    if name.endswith((".yaml", ".yml")):
+        return Path(name)
+    if name not in suite_names():
+        hint = "Type `daneel list suites` to see them all, or give a file NAME.yaml of your own."
+        raise unknown_name("suite", name, suite_names(), hint)
+    return _folder() / f"{name}.yaml"
+
+
+def _own_skills(item: Traversable, data: _SuiteFile) -> dict[str, Skill]:
+    """The skills that a suite's file itself describes."""
+    robots = {**embodiments(), **_robots(item, data.embodiments)}
+    block = _BlockFile(data.skills, data.defaults)
+    found = {skill.name: skill for skill in _skills(item, block, robots)}
+    taken = sorted(found.keys() & all_skills().keys())
+    if taken:
+        raise ConfigError(
+            f"{item.name}: the skills {taken} exist already. Expected names of your own. {_HINT}"
+        )
+    return found
 
 
 def find_skill(name: str) -> Skill:
@@ -121,24 +146,32 @@ def embodiments() -> Mapping[str, Embodiment]:
         ConfigError: The file is not written as expected.
     """
     item = _folder() / "embodiments.yaml"
+    return _robots(item, _read(item))
+
+
+def _robots(item: Traversable, described: Mapping[str, Any]) -> dict[str, Embodiment]:
     found: dict[str, Embodiment] = {}
-    for name, data in _read(item).items():
+    for name, data in described.items():
         with _naming(item, name):
             found[name] = config.from_dict(Embodiment, {"name": name, **(data or {})}, _HINT)
     return found
 
 
 def _read_block(item: Traversable) -> list[Skill]:
-    """The skills of a block: `defaults` hold for each of `skills` that does not say otherwise."""
     with _naming(item):
         data = config.from_dict(_BlockFile, _read(item), _HINT)
-    shared = {"block": item.name.removesuffix(".yaml"), **data.defaults}
+    return _skills(item, data, embodiments())
+
+
+def _skills(item: Traversable, data: _BlockFile, robots: Mapping[str, Embodiment]) -> list[Skill]:
+    """The skills of a block: `defaults` hold for each of `skills` that does not say otherwise."""
+    shared = {"block": item.name.rpartition(".")[0], **data.defaults}
     skills: list[Skill] = []
     for name, own in data.skills.items():
         with _naming(item, name):
             skill = config.from_dict(Skill, {"name": name, **config.merge(shared, own)}, _HINT)
-            if skill.embodiment not in embodiments():
-                raise unknown_name("embodiment", skill.embodiment, list(embodiments()), _HINT)
+            if skill.embodiment not in robots:
+                raise unknown_name("embodiment", skill.embodiment, list(robots), _HINT)
             skills.append(skill)
     return skills
 
@@ -156,7 +189,14 @@ def _naming(item: Traversable, name: str | None = None) -> Iterator[None]:
 
 
 def _read(item: Traversable) -> dict[str, Any]:
-    return config.parse_yaml(item.read_text(encoding="utf-8"), origin=f"The file {item.name}")
+    try:
+        text = item.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot read the suite {str(item)!r}: {error.strerror}. Expected a YAML file. "
+            "Type `daneel list tasks --new ENV` to begin one."
+        ) from error
+    return config.parse_yaml(text, origin=f"The file {item.name}")
 
 
 def _folder() -> Traversable:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from daneel.evaluation.suites.clips import Clip
 from daneel.evaluation.suites.record import SuiteRecord, to_show
 from daneel.evaluation.suites.runner import Request
-from daneel.evaluation.suites.workers import ENGINES, Job, Worker
+from daneel.evaluation.suites.workers import ENGINES, Worker
 
 SIZE = (180, 240)
 """Height and width in pixels."""
@@ -21,7 +21,7 @@ Wanted = tuple[str, str, int]
 def film_all(request: Request, record: SuiteRecord) -> dict[str, dict[str, Clip]]:
     """Clips by skill and by "best", "median", "worst"; what cannot be filmed is left out."""
     wanted = deque(_wanted(record))
-    job = Job(request.policy, request.which, request.seed)
+    job = request.job()
     clips: dict[str, dict[str, Clip]] = {}
     workers = [ENGINES[request.engine](job) for _ in range(min(request.workers, len(wanted)))]
     threads = [threading.Thread(target=_film, args=(w, wanted, clips)) for w in workers]

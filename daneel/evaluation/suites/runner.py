@@ -78,6 +78,10 @@ class Request:
             skill for skill in known.values() if not self.tasks or skill.name in self.tasks
         )
 
+    def job(self) -> Job:
+        """What a worker has to know."""
+        return Job(self.policy, self.which, self.seed, self.skills())
+
 
 @dataclass
 class Results:
@@ -128,7 +132,7 @@ def run(
     policy = open_policy(request.policy, request.which)
     skills = request.skills()
     results = _restore(request, policy, kept)
-    job = Job(request.policy, request.which, request.seed)
+    job = request.job()
     missing = _missing(request, skills, results)
     count = min(request.workers, sum(map(len, missing.values())))
     workers = [ENGINES[request.engine](job) for _ in range(count)]

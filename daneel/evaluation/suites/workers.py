@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import torch
 
-from daneel.envs.suites import Skill, find_skill
+from daneel.envs.suites import Skill
 from daneel.errors import DaneelError, MissingExtraError, PolicyError
 from daneel.evaluation.suites.acting import NotRunError, Policy
 from daneel.evaluation.suites.clips import Clip, film
@@ -36,6 +36,12 @@ class Job:
     """Checkpoint of a run."""
     seed: int
     """Of the evaluation."""
+    skills: tuple[Skill, ...]
+    """What may be asked for."""
+
+    def skill(self, name: str) -> Skill:
+        """The skill called `name`."""
+        return next(skill for skill in self.skills if skill.name == name)
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ class Local:
             PolicyError: The policy is wrong: no other episode would go better.
         """
         try:
-            return self._stage(find_skill(skill), None).run(number)
+            return self._stage(self.job.skill(skill), None).run(number)
         except (MissingExtraError, NotRunError) as error:
             return NotRun(str(error))
         except PolicyError:
@@ -100,7 +106,7 @@ class Local:
     def film(self, skill: str, number: int, size: tuple[int, int]) -> Clip | Lost | NotRun:
         """Runs an episode again, filming it."""
         try:
-            return film(self._stage(find_skill(skill), size), number)
+            return film(self._stage(self.job.skill(skill), size), number)
         except (MissingExtraError, NotRunError) as error:
             return NotRun(str(error))
         except Exception as error:

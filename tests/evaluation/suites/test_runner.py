@@ -185,7 +185,7 @@ def test_a_skill_without_expert_is_not_run(in_process, monkeypatch):
     skill = config.from_dict(
         type(find_skill(REACH)), config.to_dict(find_skill(REACH)) | {"expert": None}
     )
-    monkeypatch.setattr(workers, "find_skill", lambda name: skill)
+    monkeypatch.setattr(workers.Job, "skill", lambda job, name: skill)
     results = runner.run(request("expert", episodes=3))[1]
     assert results.of(REACH) == ()
     assert "no expert" in results.not_run[REACH]

@@ -35,8 +35,7 @@ def test_a_part_of_a_suite_is_not_called_the_suite(kept) -> None:
 
 
 def test_recorded_references_stand_beside_later_scores(kept) -> None:
-    """What experts reached once is in the record of whoever is scored next; of each who, the last
-    record counts."""
+    """What experts reached once is in the record of whoever is scored next."""
     for who in ("random", "expert"):
         reference.keep(who, score(request(who, tasks=(REACH,))))
     assert kept.is_file()
