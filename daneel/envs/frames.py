@@ -29,6 +29,9 @@ _META_WORLD_VIEW = {
 }
 """Meta-World's "corner2" seen upright: the cameras of its models hang upside down."""
 
+_USUAL = {"dm_control/": 0, "AdroitHandPen": "fixed"}
+"""Cameras by the beginning of the id. The pen's default view is of the table top alone."""
+
 _INNER = ("ant_env", "point_env", "robot_env")
 """Attributes under which Gymnasium-Robotics' mazes and kitchen keep the simulation."""
 
@@ -168,7 +171,7 @@ class _MujocoPainter:
 def _view(env: gym.Env, env_id: str, model: MjModel) -> MjvCamera:
     """Choose a camera: the constructor's arguments, the suite's usual, "track", or a free one."""
     owners = _owners(env.unwrapped)
-    usual = 0 if env_id.startswith("dm_control/") else "track"
+    usual = next((view for prefix, view in _USUAL.items() if env_id.startswith(prefix)), "track")
     asked = [getattr(owners[0], name, None) for name in ("camera_id", "camera_name")]
     for choice in (*asked, usual):
         index = _camera_id(model, choice)

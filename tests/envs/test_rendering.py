@@ -95,6 +95,19 @@ def test_every_environment_draws_itself():
 
 
 @needs_gl
+def test_the_pen_is_in_the_picture():
+    """The model's default camera looks at the table beside the hand, where nothing moves."""
+    pytest.importorskip("gymnasium_robotics", reason="the extra 'suites' is not installed")
+    env = envs.make_single(envs.EnvConfig("AdroitHandPenSparse-v1"), render=(48, 64))
+    env.reset(seed=0)
+    first = np.asarray(env.render())
+    for _ in range(5):
+        env.step(env.action_space.high)
+    assert (np.asarray(env.render()) != first).mean() > 0.02
+    env.close()
+
+
+@needs_gl
 def test_asynchronous_environments_draw_in_their_own_processes():
     """Asynchronous environments draw in their own processes."""
     env = envs.make("HalfCheetah-v5", num_envs=2, vectorization="async", render=(48, 64))
