@@ -24,8 +24,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,11 +33,11 @@ from torch import Tensor, nn
 
 from daneel.agents.action_form import ActionForm
 from daneel.agents.optimiser_state import pack_optimiser, unpack_optimiser
-from daneel.agents.planning import PlanConfig, draw_noise, plan
+from daneel.agents.planner_config import SIZES, PlannerConfig
+from daneel.agents.planning import draw_noise, plan
 from daneel.agents.policy import CategoricalPolicy, GaussianPolicy, Policy
 from daneel.agents.protocol import AgentState
 from daneel.backbones import State
-from daneel.config import require
 from daneel.errors import CheckpointError, SpaceError
 from daneel.world_models import (
     Batch,
@@ -51,90 +50,12 @@ from daneel.world_models import (
     slow_copy,
 )
 
-_SIZES = {"tiny": (32, 64), "small": (64, 128), "base": (128, 256)}
 _SCALE_RATE = 0.01
 _ALPHA_RATE = 1e-3
 _DISCRETE_ENTROPY = 0.1  # held, as a share of the entropy of uniform choice
 _FIRST_ALPHA = 0.03
 _LEAST_SCALE = 0.3
 _CORE = "core."
-
-
-@dataclass(frozen=True)
-class PlannerConfig:
-    """Hyper-parameters of the planner; the same for every task we report."""
-
-    name: str = "planner"
-    """Which agent this configures."""
-
-    size: Literal["tiny", "small", "base"] = "small"
-    """The one dial: latent and hidden widths, 32/64, 64/128 or 128/256."""
-
-    plan: PlanConfig = field(default_factory=PlanConfig)
-    """How actions are planned."""
-
-    batch_size: int = 128
-    """Sequences in a batch."""
-
-    horizon: int = 3
-    """Transitions the model is unrolled for in its loss."""
-
-    warmup: int = 500
-    """Random decisions before learning begins."""
-
-    updates: float = 6.0
-    """Gradient steps per decision."""
-
-    model_every: int = 2
-    """The model is trained at every n-th gradient step, the values at each."""
-
-    policy_every: int = 2
-    """The policy is trained at every n-th gradient step."""
-
-    imagined: float = 0.25
-    """Imagined transitions in the value loss, as a share of the batch."""
-
-    expansion: int = 3
-    """Imagined steps under the policy before a value target falls back on the value function."""
-
-    discount: float = 0.99
-    """Per decision."""
-
-    caution: float = 0.5
-    """Value targets lie this share of the ensemble's range below its mean."""
-
-    learning_rate: float = 5e-4
-    """Of Adam, for model, values and policy."""
-
-    target_rate: float = 0.01
-    """Step of the slow networks towards the learned ones, at each gradient step."""
-
-    averaged: bool = True
-    """Act, imagine and release with the slow networks; otherwise these only give targets."""
-
-    entropy: float = 0.5
-    """The policy's entropy is held at minus this per dimension of a continuous action."""
-
-    max_grad_norm: float = 20.0
-    """Gradients are clipped to this norm."""
-
-    def __post_init__(self) -> None:
-        """Refuses values that cannot train.
-
-        Raises:
-            ConfigError: a field is out of range.
-        """
-        require(self.size in _SIZES, "agent.size", self.size, "tiny, small or base")
-        least = {"batch_size": 2, "horizon": 1, "warmup": 1, "model_every": 1, "policy_every": 1}
-        for name, bound in (least | {"expansion": 0}).items():
-            value = getattr(self, name)
-            require(value >= bound, f"agent.{name}", value, f"{bound} or more")
-        for name in ("updates", "learning_rate", "max_grad_norm"):
-            value = getattr(self, name)
-            require(0 < value < math.inf, f"agent.{name}", value, "above 0 and finite")
-        for name in ("imagined", "discount", "caution", "target_rate", "entropy"):
-            value = getattr(self, name)
-            require(0 <= value <= 1, f"agent.{name}", value, "0 to 1")
 
 
 class PlannerAgent:
@@ -167,16 +88,19 @@ class PlannerAgent:
         self.batch_size, self.horizon = config.batch_size, config.horizon
         self.warmup_decisions = config.warmup
         self.observation_space, self.action_space = observation_space, action_space
-        dim, width = _SIZES[config.size]
+        dim, width = SIZES[config.size]
         self.actions = ActionForm(action_space, self.device)
         count = self.actions.width
-        self.model = MultiModalWorldModel(
-            WorldModelConfig(dim=dim, width=width), observation_space, count
-        )
+        sizes = WorldModelConfig(dim=dim, width=width, core=config.core)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)  # a core draws its own first weights
+            self.model = MultiModalWorldModel(sizes, observation_space, count)
+        self.context = config.context if self.model.core.initial_state(1) else 0
         kind = CategoricalPolicy if self.actions.discrete else GaussianPolicy
         self.policy = kind(dim, count, width)
         initial = torch.Generator().manual_seed(seed)
-        for module in (self.model, self.policy):
+        parts = [part for name, part in self.model.named_children() if name != "core"]
+        for module in (*parts, self.policy):
             initialise(module, initial)
         for module in (self.model, self.policy):
             module.to(self.device)
@@ -208,7 +132,9 @@ class PlannerAgent:
         rows = next(iter(tensors.values())).shape[0]
         state = state or self._initial_state(rows)
         model, policy = self._acting()
-        z, core = model.infer(tensors, _without_prefix(state))
+        # Where all begin, nothing is carried: the cache of attention would keep what it hides.
+        core = None if bool(state["fresh"].all()) else _without_prefix(state)
+        z, core = model.infer(tensors, core, state["fresh"])
         plans, samples = state["plan"], self.config.plan.samples
         if samples:
             noise = self._still
@@ -228,12 +154,7 @@ class PlannerAgent:
     def reset_state(self, state: AgentState, mask: np.ndarray) -> AgentState:
         """`state` with the rows of `mask [N]` as at the start of an episode."""
         begins = torch.as_tensor(mask, device=self.device)
-        first = _with_prefix(self.model.core.initial_state(len(mask), self.device))
-        core = {
-            key: torch.where(begins.view(-1, *[1] * (value.ndim - 1)), value, state[key])
-            for key, value in first.items()
-        }
-        return {"plan": state["plan"], "fresh": state["fresh"] | begins, **core}
+        return {**state, "fresh": state["fresh"] | begins}
 
     def _acting(self) -> tuple[MultiModalWorldModel, Policy]:
         if self.config.averaged:
@@ -286,10 +207,9 @@ class PlannerAgent:
 
     def _latents(self, batch: Batch, steps: int) -> tuple[Tensor, Tensor]:
         """First latents `[B, D]` with gradient, `steps` later ones from the slow encoder."""
-        z, _ = self.model.infer({key: value[:, 0] for key, value in batch.obs.items()})
+        z = self.model.infer_window(batch, 0)[:, 0]
         with torch.no_grad():
-            window = {key: value[:, : steps + 1] for key, value in batch.obs.items()}
-            slow, _ = self.slow_model.core(self.slow_model.encode(window))
+            slow = self.slow_model.infer_window(batch, steps)
         return z, slow[:, 1:]
 
     def _value_loss(self, batch: Batch, action: Tensor, z: Tensor, later: Tensor) -> Tensor:

@@ -35,6 +35,8 @@ class Agent(Protocol):
     """Sequences in a batch."""
     horizon: int
     """Transitions in a sequence."""
+    context: int
+    """Observations wanted before each sequence; 0 without memory."""
     warmup_decisions: int
     """Decisions drawn uniformly at random before the agent acts."""
 

@@ -31,7 +31,11 @@ class IdentityBackbone(Backbone):
         return {}
 
     def forward(
-        self, x: Tensor, state: State | None = None, resets: Tensor | None = None
+        self,
+        x: Tensor,
+        state: State | None = None,
+        resets: Tensor | None = None,
+        lengths: Tensor | None = None,
     ) -> tuple[Tensor, State]:
         """`x [B, T, D]` unchanged, and the empty state."""
         return x, {}

@@ -11,13 +11,17 @@ import torch
 from torch import Tensor, nn
 
 State = dict[str, Tensor]
-"""What a core carries from step to step: batch-first tensors by name, possibly none."""
+"""What a core carries from step to step: batch-first tensors by name, possibly none.
+
+Float32 whatever the precision of the inputs (float64 in a float64 core), and differentiable.
+`daneel.backbones.state` detaches, selects, repeats, mixes and moves it.
+"""
 
 
 class Backbone(nn.Module):
     """A causal map of sequences: training (T large), streaming (state carried) and steps (T = 1).
 
-    All three agree. A core with memory overrides both methods.
+    All three agree, in value and in every gradient. A core with memory overrides both methods.
     """
 
     dim: int
@@ -33,7 +37,11 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     def forward(
-        self, x: Tensor, state: State | None = None, resets: Tensor | None = None
+        self,
+        x: Tensor,
+        state: State | None = None,
+        resets: Tensor | None = None,
+        lengths: Tensor | None = None,
     ) -> tuple[Tensor, State]:
         """Maps `x [B, T, D]` to `y [B, T, D]` and the state after the last step.
 
@@ -41,6 +49,8 @@ class Backbone(nn.Module):
             x: Inputs.
             state: State before the first input; None is `initial_state`.
             resets: `[B, T]`, true where an episode begins.
+            lengths: `[B]`, how many first steps of each row are real (0 to T); None is all. The
+                rest is padding: it leaves the state untouched, and y there says nothing.
         """
         raise NotImplementedError
 

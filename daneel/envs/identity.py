@@ -16,13 +16,15 @@ class IdentityBox(gym.Env[np.ndarray, np.ndarray]):
     """Observation uniform in [-1, 1]^dim; reward 1 minus the mean absolute error of the action.
 
     The observation is drawn anew at every step. The best return of an episode is `episode_steps`.
+    With a delay d the action is to repeat the observation of d steps before (zeros in the first d
+    steps); without memory nothing is better than the action 0, which is worth 1 / 2 a step.
     """
 
-    def __init__(self, dim: int = 1, episode_steps: int = 10) -> None:
+    def __init__(self, dim: int = 1, episode_steps: int = 10, delay: int = 0) -> None:
         """Make an environment of `dim` dimensions that terminates after `episode_steps`."""
         self.observation_space = spaces.Box(-1.0, 1.0, (dim,), np.float32)
         self.action_space = spaces.Box(-1.0, 1.0, (dim,), np.float32)
-        self._episode_steps = episode_steps
+        self._episode_steps, self._delay = episode_steps, delay
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -30,17 +32,18 @@ class IdentityBox(gym.Env[np.ndarray, np.ndarray]):
         """Begin an episode."""
         super().reset(seed=seed)
         self._steps = 0
+        self._shown = [np.zeros(self.observation_space.shape)] * self._delay
         return self._draw(), {}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Reward the closeness of `action` to the last observation."""
-        reward = 1.0 - float(np.abs(np.asarray(action) - self._target).mean())
+        """Reward the closeness of `action` to the observation to repeat."""
+        reward = 1.0 - float(np.abs(np.asarray(action) - self._shown.pop(0)).mean())
         self._steps += 1
         return self._draw(), reward, self._steps >= self._episode_steps, False, {}
 
     def _draw(self) -> np.ndarray:
-        self._target = self.np_random.uniform(-1.0, 1.0, self.observation_space.shape)
-        return self._target.astype(np.float32)
+        self._shown.append(self.np_random.uniform(-1.0, 1.0, self.observation_space.shape))
+        return self._shown[-1].astype(np.float32)
 
 
 class IdentityDiscrete(gym.Env[np.int64, np.int64]):

@@ -278,7 +278,8 @@ class Trainer:
         return space.low + draw * (space.high - space.low)
 
     def _update(self) -> None:
-        batch = self.replay.sample(self.agent.batch_size, self.agent.horizon)
+        agent = self.agent
+        batch = self.replay.sample(agent.batch_size, agent.horizon, agent.context)
         self._watch.lap("replay")
         metrics = self.agent.update(batch)
         self._watch.lap("update")

@@ -169,13 +169,15 @@ class Replay:
             start = max(self._episode_start[i], last - self.rows + 1)
             self._data["last_row"][i, np.arange(start, last) % self.rows] = last
 
-    def sample(self, batch_size: int, horizon: int) -> Batch:
+    def sample(self, batch_size: int, horizon: int, context: int = 0) -> Batch:
         """Draw windows that start uniformly over all stored transitions.
 
         Args:
             batch_size: number of windows B.
             horizon: transitions per window H; windows that reach the episode's end or the newest
                 row earlier are masked from there on.
+            context: observations C before each window; where the episode, or what is left of it,
+                begins later, the first ones repeat it and do not count.
 
         Returns:
             A CPU `Batch` of fresh arrays.
@@ -189,6 +191,8 @@ class Replay:
         index, mask = self._window(env, start, horizon)
         flat = self._flat
         steps = index[:, :-1]
+        before, length = self._context(env, start, context)
+        index = np.concatenate([before, index], 1)
         obs = {key: flat["obs." + key][index] for key in self._obs_keys}
         action, reward = flat["action"][steps], flat["reward"][steps]
         terminated = flat["terminated"][steps].astype(np.float32)
@@ -197,11 +201,15 @@ class Replay:
         if not mask.all():
             action[~mask], reward[~mask], terminated[~mask] = 0, 0.0, 0.0
         return Batch(
-            obs={key: torch.from_numpy(value) for key, value in obs.items()},
+            obs={key: torch.from_numpy(value[:, context:]) for key, value in obs.items()},
             action=torch.from_numpy(action),
             reward=torch.from_numpy(reward),
             terminated=torch.from_numpy(terminated),
             mask=torch.from_numpy(mask.astype(np.float32)),
+            context={
+                key: torch.from_numpy(value[:, :context]) for key, value in obs.items() if context
+            },
+            context_length=torch.from_numpy(length) if context else None,
         )
 
     def _draw_starts(self, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -227,6 +235,20 @@ class Replay:
         length = mask.sum(axis=1, keepdims=True)
         return base + _wrap(slot + np.minimum(offset, length), self.rows), mask
 
+    def _context(
+        self, env: np.ndarray, start: np.ndarray, count: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Flat indices [B, C] of the rows before `start`, and how many are of its episode [B]."""
+        back = np.arange(count, 0, -1)
+        row = start[:, None] - back
+        oldest = self._flat["ordinal_row"][env * self.rows + self._first[env] % self.rows]
+        base = (env * self.rows)[:, None]
+        # Every row of the episode before `start` began a transition; the row before it did not.
+        there = (row >= oldest[:, None]) & self._flat["begins"][base + row % self.rows]
+        length = np.logical_and.accumulate(there[:, ::-1], axis=1).sum(axis=1)
+        row = start[:, None] - np.minimum(back, length[:, None])
+        return base + row % self.rows, length
+
     def _hindsight(
         self,
         env: np.ndarray,
@@ -243,7 +265,8 @@ class Replay:
         row = start + 1 + (future * (newest - start)).astype(np.int64)
         goal = self._flat["obs.achieved"][env * self.rows + row % self.rows][chosen]
         obs["goal"][chosen] = goal[:, None]
-        achieved = obs["achieved"][chosen, 1:]  # reward of a step is judged on what it reached
+        horizon = reward.shape[1]
+        achieved = obs["achieved"][chosen, -horizon:]  # a step is judged on what it reached
         goals = np.broadcast_to(goal[:, None], achieved.shape)
         shape = (-1, *goal.shape[1:])
         new = self._relabel(achieved.reshape(shape), goals.reshape(shape))

@@ -1,11 +1,11 @@
 """What a world model learns from: a batch of short sequences of transitions.
 
-Legend: B sequences, H transitions in each, A action dimensions.
+Legend: B sequences, H transitions in each, A action dimensions, C observations before each.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -31,12 +31,22 @@ class Batch:
     mask: Tensor
     """`[B, H]` float32, 1 where transition `t` exists."""
 
+    context: dict[str, Tensor] = field(default_factory=dict)
+    """Each modality `[B, C, ...]` of the observations before the window, for cores with memory;
+    nothing where none were asked for."""
+
+    context_length: Tensor | None = None
+    """`[B]` int64, how many of the context are of this episode: always its last ones."""
+
     def to(self, device: str | torch.device) -> Batch:
         """The same batch on `device`."""
+        length = self.context_length
         return Batch(
             obs={key: value.to(device) for key, value in self.obs.items()},
             action=self.action.to(device),
             reward=self.reward.to(device),
             terminated=self.terminated.to(device),
             mask=self.mask.to(device),
+            context={key: value.to(device) for key, value in self.context.items()},
+            context_length=None if length is None else length.to(device),
         )

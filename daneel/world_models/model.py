@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from daneel import backbones
 from daneel.backbones import State
+from daneel.backbones.adapters import apply_quant_lora
 from daneel.config import require
 from daneel.world_models.batch import Batch
 from daneel.world_models.encoders import MultiModalEncoder
@@ -50,6 +51,13 @@ class WorldModelConfig:
     core: str = "identity"
     """Backbone that carries memory over time; `daneel list backbones` names them."""
 
+    use_lora: bool = False
+    """Fine-tune: freeze the linear layers of encoder, core and transition, packed in 4 bits, and
+    learn low-rank updates of them. Load trained weights into such a model; merge before export."""
+
+    lora_rank: int = 8
+    """Rank of those updates."""
+
     consistency_weight: float = 2.0
     """Weight of predicting the next latent."""
 
@@ -68,7 +76,7 @@ class WorldModelConfig:
         Raises:
             ConfigError: a field is out of range.
         """
-        for name in ("dim", "width", "members"):
+        for name in ("dim", "width", "members", "lora_rank"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         for name in ("consistency_weight", "reward_weight", "termination_weight"):
             value = getattr(self, name)
@@ -115,15 +123,52 @@ class MultiModalWorldModel(nn.Module):
         self.transition = mlp([dim + action_dim, 2 * width], dim + 2)
         self.normalise = nn.LayerNorm(dim)
         self.value = QEnsemble(dim, action_dim, width, config.members)
+        if config.use_lora:
+            self._adapt()
+
+    def _adapt(self) -> None:
+        """Packs what `use_lora` freezes; the rest (convolutions, norms, values) learns as ever."""
+        apply_quant_lora(
+            self,
+            self.config.lora_rank,
+            targets=r"^(encoder|core|transition)\.",
+            freeze_rest=False,
+            generator=torch.Generator().manual_seed(0),
+        )
 
     def encode(self, obs: Mapping[str, Tensor]) -> Tensor:
         """Observations `[..., *shape]` to embeddings `[..., D]`."""
         return self.encoder(obs)
 
-    def infer(self, obs: Mapping[str, Tensor], state: State | None = None) -> tuple[Tensor, State]:
-        """One observation per row `[B, *shape]` to latents `[B, D]`, memory carried."""
-        z, state = self.core(self.encode(obs).unsqueeze(1), state)
+    def infer(
+        self,
+        obs: Mapping[str, Tensor],
+        state: State | None = None,
+        begins: Tensor | None = None,
+    ) -> tuple[Tensor, State]:
+        """One observation per row `[B, *shape]` to latents `[B, D]`, memory carried.
+
+        Args:
+            obs: Observations.
+            state: The core's, from the observation before; None remembers nothing.
+            begins: `[B]`, true in rows whose episode begins here: they remember nothing.
+        """
+        resets = None if begins is None else begins.unsqueeze(1)
+        z, state = self.core(self.encode(obs).unsqueeze(1), state, resets)
         return z.squeeze(1), state
+
+    def infer_window(self, batch: Batch, steps: int) -> Tensor:
+        """Latents `[B, 1 + steps, D]` of a batch's first observations, after their context."""
+        obs = {key: value[:, : steps + 1] for key, value in batch.obs.items()}
+        if batch.context_length is None:
+            return self.core(self.encode(obs))[0]
+        obs = {key: torch.cat([batch.context[key], value], 1) for key, value in obs.items()}
+        embedded = self.encode(obs)
+        count = embedded.shape[1] - steps - 1
+        # What fills up a short context comes before the episode's beginning, and is forgotten.
+        place = torch.arange(embedded.shape[1], device=embedded.device)
+        begins = place == (count - batch.context_length)[:, None]
+        return self.core(embedded, None, begins)[0][:, count:]
 
     def observe(self, batch: Batch, action: Tensor, state: State | None = None) -> Latents:
         """Latents of a batch, parallel over time; `action [B, H, A]` is the model's form of it."""

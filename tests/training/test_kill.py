@@ -51,14 +51,18 @@ def test_killed_again_and_again_equals_uninterrupted(name: str, tmp_path: Path) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "env",
-    [EnvConfig("InvertedPendulum-v5", num_envs=2), EnvConfig("CartPole-v1")],
-    ids=["continuous", "discrete"],
+    ("env", "core"),
+    [
+        (EnvConfig("InvertedPendulum-v5", num_envs=2), "identity"),
+        (EnvConfig("CartPole-v1"), "identity"),
+        (EnvConfig("InvertedPendulum-v5", num_envs=2), "retention"),
+    ],
+    ids=["continuous", "discrete", "with memory"],
 )
-def test_the_planner_is_killed_and_resumed(env: EnvConfig, tmp_path: Path) -> None:
+def test_the_planner_is_killed_and_resumed(env: EnvConfig, core: str, tmp_path: Path) -> None:
     """The agent of this project, with its planner memory, optimisers and schedules."""
     config = tiny_config(tmp_path / "killed", replace(env, max_episode_steps=20), steps=80)
-    agent = AGENTS.load("planner").Config(size="tiny", warmup=30)
+    agent = AGENTS.load("planner").Config(size="tiny", warmup=30, core=core, context=4)
     check_kills(replace(config, agent=agent), (6, 9), tmp_path)
 
 

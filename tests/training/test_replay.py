@@ -65,6 +65,18 @@ class Oracle:
                         found[i, float(episode.obs[t][1])] = window(episode, t, horizon)
         return found
 
+    def contexts(self, count: int) -> dict[tuple[int, float], np.ndarray]:
+        """Observations `[<= count, 2]` before every valid start, by its first observation."""
+        found = {}
+        for i, episodes in enumerate(self.streams):
+            newest = max((e.first_row + len(e.obs) - 1 for e in episodes if e.obs), default=-1)
+            for episode in episodes:
+                oldest = max(0, newest - self.rows + 1 - episode.first_row)
+                for t in range(oldest, len(episode.steps)):
+                    before = episode.obs[max(oldest, t - count) : t]
+                    found[i, float(episode.obs[t][1])] = np.reshape(before, (-1, 2))
+        return found
+
 
 def window(episode: Episode, t: int, horizon: int) -> dict[str, np.ndarray]:
     """What `sample` should return for a start at step `t`."""
@@ -134,6 +146,35 @@ def test_windows_match_the_naive_oracle(history: tuple[int, int, int, list[list[
         for name in ("action", "reward", "terminated", "mask"):
             np.testing.assert_array_equal(getattr(batch, name)[b].numpy(), want[name], name)
     assert seen == set(expected)  # P(miss) < 45 * exp(-40) per example
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories(), st.integers(1, 6))
+def test_context_is_what_came_before(
+    history: tuple[int, int, int, list[list[int]]], count: int
+) -> None:
+    """The observations of the same episode that are still stored, the nearest ones last."""
+    num_envs, rows, horizon, ends = history
+    replay = Replay(STATE, BOX, rows * num_envs, num_envs, np.random.default_rng(1))
+    oracle = Oracle(num_envs, rows)
+    fill(replay, oracle, num_envs, ends)
+    expected = oracle.contexts(count)
+    batch = replay.sample(200, horizon, count)
+    assert batch.context_length is not None
+    for b, length in enumerate(batch.context_length.tolist()):
+        first = batch.obs["state"][b, 0].numpy()
+        before = batch.context["state"][b].numpy()
+        want = expected[int(first[0]), float(first[1])]
+        assert length == len(want)
+        np.testing.assert_array_equal(before[count - length :], want)
+        filler = before[count - length] if length else first
+        assert all((row == filler).all() for row in before[: count - length])
+    bare = Replay(STATE, BOX, rows * num_envs, num_envs, np.random.default_rng(1))
+    fill(bare, Oracle(num_envs, rows), num_envs, ends)
+    same = bare.sample(200, horizon)  # asking for context draws nothing more
+    np.testing.assert_array_equal(same.obs["state"], batch.obs["state"])
+    assert same.context == {}
+    assert same.context_length is None
 
 
 def test_starts_are_uniform_over_valid_transitions() -> None:

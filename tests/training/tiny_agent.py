@@ -56,7 +56,7 @@ class TinyAgent:
     ) -> None:
         """Build the networks from a generator of their own."""
         self.config, self.batch_size, self.horizon = config, 16, config.horizon
-        self.warmup_decisions = config.warmup
+        self.warmup_decisions, self.context = config.warmup, 0
         self._space: Any = action_space
         self._keys = sorted(key for key in observation_space.spaces if key != "achieved")
         inputs = sum(spaces.flatdim(observation_space[key]) for key in self._keys)

@@ -19,6 +19,36 @@ BENCHES = Registry(
         "daneel.evaluation.bench.suites",
         "skill suites: experts, chance, baselines, speed of the runner, demonstrations",
     ),
+    Entry(
+        "backbones",
+        "daneel.evaluation.bench.backbones",
+        "a layer of every backbone beside torch SDPA and nn.GRU: speed, steps, memory",
+    ),
+    Entry(
+        "attention",
+        "daneel.evaluation.bench.attention",
+        "exactness, memory, decoding by an index, GPU kernels",
+    ),
+    Entry(
+        "lm",
+        "daneel.evaluation.bench.lm",
+        "byte models of equal size on real text: bits per byte, MegaByte against a flat one",
+    ),
+    Entry(
+        "moe",
+        "daneel.evaluation.bench.moe",
+        "mixtures of experts against a dense layer: parameters, FLOPs, time, load, bits per byte",
+    ),
+    Entry(
+        "adapters",
+        "daneel.evaluation.bench.adapters",
+        "four-bit LoRA against full fine-tuning: accuracy, memory, error of NF4",
+    ),
+    Entry(
+        "scaling",
+        "daneel.evaluation.bench.scaling",
+        "scaling laws foresee published runs that were held back",
+    ),
 )
 """Each entry is a module with `Options`, `run(options) -> int` and `table(folder) -> str`."""
 

@@ -22,7 +22,7 @@ from daneel.errors import ConfigError
 from daneel.evaluation import evidence, files, plot, provenance
 from daneel.evaluation.bench import control_evidence as ce
 from daneel.evaluation.bench import control_table, pool, tasks
-from daneel.evaluation.bench.job import Result, Spec, agent_settings
+from daneel.evaluation.bench.job import Result, Spec, agent_settings, agent_settings_of
 from daneel.evaluation.bench.tasks import EPISODES, TASKS, Task
 from daneel.evaluation.curves import Series
 
@@ -119,7 +119,7 @@ def _answers(result: Result | None, spec: Spec) -> bool:
     """Whether a finished job is what would be run now: same task and budget, same agent."""
     if result is None or result.spec != spec:
         return False
-    return result.settings["agent"] == agent_settings(spec.algo)
+    return agent_settings_of(result) == agent_settings(spec.algo)
 
 
 def finished(folder: Path) -> dict[tuple[str, str, int], Result]:

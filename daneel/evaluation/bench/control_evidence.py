@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from daneel.evaluation import statistics
-from daneel.evaluation.bench.job import Point, Result
+from daneel.evaluation.bench.job import Point, Result, agent_settings_of
 from daneel.evaluation.bench.tasks import PEER_BUDGET, Task, short
 from daneel.evaluation.evidence import Evidence
 from daneel.evaluation.statistics import Interval
@@ -97,7 +97,7 @@ def _score(task: Task, side: Sequence[Result], step: int, asked: bool = False) -
             "steps": step,
             "per_seed": [list(group) for group in groups],
             "peer": task.peer,
-            "agent_settings": sorted({_digest(result.settings["agent"]) for result in side}),
+            "agent_settings": sorted({_digest(agent_settings_of(result)) for result in side}),
             "cpu_seconds": [round(result.cpu_seconds, 1) for result in side],
             "load_before": [round(result.load_before, 2) for result in side],
         },

@@ -22,6 +22,7 @@ import torch
 from daneel import config
 from daneel.agents import AGENTS, Agent
 from daneel.envs import EnvConfig, make_from_config
+from daneel.errors import ConfigError, UnknownNameError
 from daneel.evaluation import curves, files, provenance
 from daneel.evaluation.provenance import Machine, Source
 from daneel.training import TrainConfig, load_agent, train
@@ -129,6 +130,19 @@ def run(spec: Spec, out: Path) -> Result:
 def agent_settings(algo: str) -> dict[str, Any]:
     """The default settings of an agent as plain data: what every row of a bench uses."""
     return config.to_dict(AGENTS.load(algo).Config(name=algo))
+
+
+def agent_settings_of(result: Result) -> dict[str, Any]:
+    """The settings of the agent that a job trained, as they are written today.
+
+    A setting that is newer than the job has its default, which leaves agents as they were before
+    there was a choice. Settings that no longer exist are shown as they were recorded.
+    """
+    recorded = result.settings["agent"]
+    try:
+        return config.to_dict(config.from_dict(AGENTS.load(result.spec.algo).Config, recorded))
+    except (ConfigError, UnknownNameError):
+        return dict(recorded)
 
 
 def train_config(spec: Spec, out: Path) -> TrainConfig[Any]:

@@ -10,7 +10,7 @@ from daneel.errors import ConfigError, UnknownNameError
 from daneel.evaluation import evidence, files
 from daneel.evaluation.bench import control, tasks
 from daneel.evaluation.bench.control import Options
-from daneel.evaluation.bench.job import agent_settings
+from daneel.evaluation.bench.job import agent_settings, agent_settings_of
 from tests.evaluation.bench.hand_made import result
 
 WALKER = tasks.find("walker-walk")
@@ -103,6 +103,17 @@ def test_jobs_of_other_hyper_parameters_no_longer_count(
     out, err = capsys.readouterr()
     assert "4 trainings: 3 finished, 1 to go" in err and "walker" in err
     assert "one set of hyper-parameters for every row of Daneel: **no**, 2 different" in out
+
+
+def test_a_setting_that_is_newer_than_a_job_has_its_default(tmp_path: Path) -> None:
+    """An agent that was trained before there was a choice is the default agent still."""
+    settings = agent_settings("planner")
+    before = {name: value for name, value in settings.items() if name not in ("core", "context")}
+    finish(tmp_path, result(WALKER, "planner", 0, [800.0] * 10, agent=before))
+    kept = control.finished(tmp_path)[WALKER.name, "planner", 0]
+    assert agent_settings_of(kept) == settings
+    gone = result(WALKER, "planner", 0, [800.0] * 10, agent={**settings, "magic": 1})
+    assert agent_settings_of(gone)["magic"] == 1
 
 
 def test_a_job_that_fails_is_told_and_the_rest_goes_on(

@@ -1,0 +1,61 @@
+"""One step in onnxruntime beside one step in torch."""
+
+import numpy as np
+import pytest
+import torch
+
+from daneel.backbones.export import NEXT, export_step
+from tests.backbones.hand_made import DIM, NAMES, inputs, small
+
+onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+
+FIXED = [name for name in NAMES if name != "hyena"]
+STEPS = 1000
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_a_thousand_steps_agree(name, tmp_path):
+    """Outputs of a stream differ by rounding, also for a batch that the graph has not seen."""
+    core, path = small(name, torch.float32), tmp_path / "step.onnx"
+    names = export_step(core, path)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options)
+    assert [entry.name for entry in session.get_inputs()] == ["x", *names]
+    assert [entry.name for entry in session.get_outputs()] == ["y", *(NEXT + n for n in names)]
+    steps = STEPS if name != "attention" else STEPS // 5
+    x = inputs(3, steps, torch.float32)
+    own = core.initial_state(3)
+    state = {key: value.numpy() for key, value in own.items()}
+    for t in range(steps):
+        with torch.no_grad():
+            expected, own = core(x[:, t : t + 1], own)
+        y, *after = session.run(None, {"x": x[:, t : t + 1].numpy(), **state})
+        state = dict(zip(names, after, strict=True))
+        assert np.abs(y - expected.numpy()).max() <= 1e-5
+
+
+def test_hyena_says_why_it_cannot(tmp_path):
+    """A graph has the same tensors at every step, and hyena's state does not."""
+    with pytest.raises(ValueError, match="from step to step"):
+        export_step(small("hyena", torch.float32), tmp_path / "step.onnx")
+
+
+def test_other_precisions_are_refused(tmp_path):
+    """Graphs are float32."""
+    with pytest.raises(ValueError, match=r"torch\.float64.*Expected torch\.float32"):
+        export_step(small("gru"), tmp_path / "step.onnx")
+
+
+def test_a_batch_below_one_is_refused(tmp_path):
+    """None leaves it free."""
+    with pytest.raises(ValueError, match="batch is 0"):
+        export_step(small("gru", torch.float32), tmp_path / "step.onnx", 0)
+
+
+def test_a_batch_can_be_fixed(tmp_path):
+    """A fixed batch stands in the graph."""
+    export_step(small("gru", torch.float32), tmp_path / "step.onnx", 4)
+    session = onnxruntime.InferenceSession(tmp_path / "step.onnx")
+    assert session.get_inputs()[0].shape == [4, 1, DIM]

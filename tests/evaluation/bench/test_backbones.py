@@ -1,0 +1,83 @@
+"""The backbone bench in small: every part gives records, the table reads them."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from daneel.backbones import build
+from daneel.evaluation import evidence
+from daneel.evaluation.bench import backbones, backbones_memory
+from daneel.evaluation.bench.backbones import Options
+from daneel.evaluation.bench.backbones_layers import SDPA, Mixers, SDPALayer
+
+SMALL = Options(names=("gru",), lengths=(8, 16), repeats=2, dim=16)
+
+
+def test_speeds_and_their_ratio_to_sdpa_are_recorded(tmp_path: Path) -> None:
+    """For each length, and a table of them."""
+    found = list(backbones.speed(SMALL))
+    keys = {item.key for item in found}
+    assert ("16 tokens", backbones.BOTH, SDPA) in keys
+    assert ("8 tokens", backbones.TIMES, "gru") in keys
+    assert all(item.figure is not None and item.figure > 0 for item in found)
+    for item in (*found, *backbones.step(SMALL)):
+        evidence.append(item, tmp_path)
+    table = backbones.table(tmp_path)
+    assert "| 8 tokens | 16 tokens |" in table and "| `gru` |" in table and "one step" in table
+    picture = backbones.picture(tmp_path)
+    assert picture is not None and picture.read_text().lstrip().startswith("<?xml")
+
+
+def test_a_budget_that_is_spent_begins_nothing() -> None:
+    """What is missing reads as not measured, nothing is guessed."""
+    assert list(backbones.speed(Options(names=("gru",), lengths=(8,), budget_minutes=0.0))) == []
+
+
+def test_what_grows_with_the_square_is_expected_to() -> None:
+    """Attention quadruples when T doubles, the others double."""
+    previous = {"attention": (100, 1.0), "gru": (100, 1.0)}
+    assert backbones.expected("attention", 200, previous) == 4
+    assert backbones.expected("gru", 200, previous) == 2
+    assert backbones.expected("mamba", 200, previous) == 0
+
+
+def test_a_mixer_alone_is_the_layer_without_norm_and_mlp() -> None:
+    """By hand from the layer's own parts."""
+    torch.manual_seed(0)
+    core, x = build("gru", 16, 1), torch.randn(1, 5, 16)
+    state = {name.partition(".")[2]: s for name, s in core.initial_state(1).items()}
+    layer = core.get_submodule("layers.0")
+    assert torch.equal(Mixers(core)(x)[0], layer.get_submodule("mixer")(x, state, None)[0])
+
+
+def test_blocks_carry_the_state() -> None:
+    """Two blocks in turn are the whole."""
+    torch.manual_seed(0)
+    module, x = Mixers(build("hybrid", 16, 2)), torch.randn(1, 12, 16)
+    first, state = module(x[:, :5])
+    second, _ = module(x[:, 5:], state)
+    assert torch.allclose(torch.cat([first, second], 1), module(x)[0], atol=1e-5)
+
+
+def test_the_peer_is_causal() -> None:
+    """Else its speed would be that of another thing."""
+    torch.manual_seed(0)
+    layer, x = SDPALayer(16), torch.randn(1, 6, 16)
+    other = x.clone()
+    other[0, 4] += 1
+    assert torch.allclose(layer(x)[0][:, :4], layer(other)[0][:, :4], atol=1e-6)
+
+
+def test_memory_is_read_in_place() -> None:
+    """Streaming counts tokens and peaks; a training pass adds something that is not negative."""
+    found = backbones_memory.stream("gru", 16, 8_192, 60.0)
+    assert found["tokens"] == 8_192 and found["end_mib"] >= found["early_mib"] > 0
+    assert backbones_memory.train("gru", 16, 32)["peak_mib"] >= 0
+
+
+@pytest.mark.slow
+def test_memory_is_read_in_a_fresh_process() -> None:
+    """And comes back as numbers."""
+    found = backbones_memory.ask("stream", "gru", 16, 8_192, 5.0)
+    assert set(found) == {"tokens", "early_mib", "end_mib"}
