@@ -494,8 +494,8 @@ def test_identity_is_learned_in_seconds(name, tmp_path):
     config = TrainConfig(
         env=EnvConfig(f"daneel/{name}-v0"),
         agent=agent,
-        steps=500,
-        eval_every=500,
+        steps=800,
+        eval_every=800,
         eval_episodes=10,
         out=str(tmp_path / "run"),
     )

@@ -18,6 +18,7 @@ EXPERTS = Registry(
     Entry("meta_world", _HERE + "meta_world:expert", "the package's own 50 policies", "suites"),
     Entry("panda", _HERE + "panda:expert", "Panda arm: reach, push, pick and place, stack"),
     Entry("fetch", _HERE + "fetch:expert", "Fetch arm: reach, push, pick and place"),
+    Entry("kitchen", _HERE + "kitchen:expert", "Franka arm in the kitchen: seven tasks"),
     Entry("mazes", _HERE + "mazes:expert", "the point mass, by shortest ways", "suites"),
     Entry("dm_control", _HERE + "dm_control:expert", "textbook control of small mechanisms"),
 )

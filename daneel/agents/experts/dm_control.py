@@ -5,9 +5,10 @@
 - pendulum: full torque along the motion until the energy of the top is reached, then PD.
 - reacher: inverse kinematics of the two links, then PD in joint space.
 - ball_in_cup: swing, drop and catch (see `ball_in_cup`).
+- finger: a law of the body's angle, and planning (see `finger`).
 
 Sizes, masses and gains of actuators are those of the suite's XML files (dm_control 1.0.28). Angles
-in rad, lengths in m, masses in kg. Walking, hopping and the finger have no script here.
+in rad, lengths in m, masses in kg. Legs have no script here.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from daneel.agents.experts import finger
 from daneel.agents.experts.ball_in_cup import BallInCup
 from daneel.agents.experts.scripted import Controller, Scripted, no_expert
 from daneel.envs.suites.skill import Skill
@@ -136,4 +138,7 @@ _CONTROLLERS: dict[str, Callable[[], Controller]] = {
     "dm_control/reacher-easy-v0": reacher,
     "dm_control/reacher-hard-v0": reacher,
     "dm_control/ball_in_cup-catch-v0": BallInCup,
+    "dm_control/finger-spin-v0": finger.Spin,
+    "dm_control/finger-turn_easy-v0": lambda: finger.turn("easy"),
+    "dm_control/finger-turn_hard-v0": lambda: finger.turn("hard"),
 }

@@ -12,6 +12,7 @@ _PACKAGES = {
     "meta_world": "metaworld",
     "panda": "panda_gym",
     "fetch": "gymnasium_robotics",
+    "kitchen": "gymnasium_robotics",
     "mazes": "gymnasium_robotics",
 }
 REACHED = SuccessRule("reached", "the package's own signal")

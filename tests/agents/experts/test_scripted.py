@@ -69,6 +69,7 @@ def test_a_foreign_skill_is_refused(module: str) -> None:
         ("panda", "PandaFlip-v3"),
         ("mazes", "AntMaze_UMaze-v5"),
         ("dm_control", "dm_control/walker-walk-v0"),
+        ("kitchen", "FrankaKitchen-v1"),
     ],
 )
 def test_a_skill_without_script_is_refused(module: str, env: str) -> None:
