@@ -139,6 +139,13 @@ def _gpu() -> Iterator[Item]:
         yield Item("gpu", "cuda", "note", "none; training runs on the CPU, which is enough")
 
 
+def _kernels() -> Iterator[Item]:
+    from daneel.backbones import kernels
+
+    for operator, kernel in kernels().items():
+        yield Item("kernels", operator, "ok", kernel)
+
+
 def _rendering() -> Iterator[Item]:
     from daneel.envs.rendering import INSTALL, gl_backend
 
@@ -241,6 +248,7 @@ def _tested_versions() -> dict[str, str]:
 SECTIONS: dict[str, Callable[[], Iterator[Item]]] = {
     "machine": _machine,
     "gpu": _gpu,
+    "kernels": _kernels,
     "rendering": _rendering,
     "packages": _packages,
     "extras": _extras,
