@@ -16,7 +16,7 @@ import mujoco as _mujoco
 import numpy as np
 
 from daneel.agents.experts.finger import Law, Spin
-from daneel.agents.experts.planner import suite_model
+from daneel.agents.experts.predictive_sampling import suite_model
 
 mujoco: Any = _mujoco  # compiled, without types
 

@@ -24,7 +24,7 @@ class IdentityBox(gym.Env[np.ndarray, np.ndarray]):
         """Make an environment of `dim` dimensions that terminates after `episode_steps`."""
         self.observation_space = spaces.Box(-1.0, 1.0, (dim,), np.float32)
         self.action_space = spaces.Box(-1.0, 1.0, (dim,), np.float32)
-        self._episode_steps, self._delay = episode_steps, delay
+        self._dim, self._episode_steps, self._delay = dim, episode_steps, delay
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -32,7 +32,7 @@ class IdentityBox(gym.Env[np.ndarray, np.ndarray]):
         """Begin an episode."""
         super().reset(seed=seed)
         self._steps = 0
-        self._shown = [np.zeros(self.observation_space.shape)] * self._delay
+        self._shown = [np.zeros(self._dim)] * self._delay
         return self._draw(), {}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -42,7 +42,7 @@ class IdentityBox(gym.Env[np.ndarray, np.ndarray]):
         return self._draw(), reward, self._steps >= self._episode_steps, False, {}
 
     def _draw(self) -> np.ndarray:
-        self._shown.append(self.np_random.uniform(-1.0, 1.0, self.observation_space.shape))
+        self._shown.append(self.np_random.uniform(-1.0, 1.0, self._dim))
         return self._shown[-1].astype(np.float32)
 
 

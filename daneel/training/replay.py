@@ -244,7 +244,8 @@ class Replay:
         oldest = self._flat["ordinal_row"][env * self.rows + self._first[env] % self.rows]
         base = (env * self.rows)[:, None]
         # Every row of the episode before `start` began a transition; the row before it did not.
-        there = (row >= oldest[:, None]) & self._flat["begins"][base + row % self.rows]
+        begins = self._flat["begins"][base + row % self.rows]
+        there = np.logical_and(row >= oldest[:, None], begins)
         length = np.logical_and.accumulate(there[:, ::-1], axis=1).sum(axis=1)
         row = start[:, None] - np.minimum(back, length[:, None])
         return base + row % self.rows, length
