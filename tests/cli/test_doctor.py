@@ -23,7 +23,14 @@ def test_json_report_covers_every_section(capsys: pytest.CaptureFixture[str]) ->
     report = json.loads(capsys.readouterr().out)
     assert report["daneel"] == daneel.__version__
     sections = [item["section"] for item in report["items"]]
-    assert list(dict.fromkeys(sections)) == ["machine", "gpu", "rendering", "packages", "extras"]
+    assert list(dict.fromkeys(sections)) == [
+        "machine",
+        "gpu",
+        "kernels",
+        "rendering",
+        "packages",
+        "extras",
+    ]
     assert {item["state"] for item in report["items"]} <= {"ok", "note", "missing"}
 
 
