@@ -1,12 +1,12 @@
 """`daneel bench backbones`: what one layer of every backbone costs, beside torch's own.
 
 Width 256, 4 heads, float32, batch 1, the mixer with its projections and without the MLP, which is
-the same for all. Parts: `speed` (tokens/s forward and forward + backward, T = 128 to 1M, candidates
-and peers interleaved in one go), `step` (latency of one recurrent step), `memory` (peak of a
-training pass, in a fresh process each), `stream` (peak resident memory after 64k and after 4M
-tokens streamed with a carried state, in a fresh process each). Peers: causal
-`scaled_dot_product_attention` with the same projections, and `nn.GRU`. Beyond 64k tokens a pass
-goes block by block with a carried state.
+the same for all; and, as "NAME, operator", its recurrence between bare projections. Parts: `speed`
+(tokens/s forward and forward + backward, T = 128 to 1M, candidates and peers interleaved in one
+go), `step` (latency of one recurrent step), `memory` (peak of a training pass, in a fresh process
+each), `stream` (peak resident memory after 64k and after 4M tokens streamed with a carried state,
+in a fresh process each). Peers: causal `scaled_dot_product_attention` with the same projections,
+and `nn.GRU`. Beyond 64k tokens a pass goes block by block with a carried state.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from daneel.backbones import BACKBONES
 from daneel.evaluation import evidence, provenance
 from daneel.evaluation.bench import backbones_memory, lines
 from daneel.evaluation.bench.backbones_layers import BLOCK, PEERS, SDPA, layers, one_pass
+from daneel.evaluation.bench.operator_layers import operator_layers
 from daneel.evaluation.evidence import Evidence
 from daneel.evaluation.statistics import Interval
 
@@ -44,6 +45,8 @@ BAR: Mapping[tuple[str, int], float] = {
     ("delta", 32_768): 8, ("rwkv", 8_192): 2.5, ("rwkv", 32_768): 6,
 }  # fmt: skip
 """Times SDPA that are asked for on two cores."""
+BARE = ", operator"
+"""Follows the name of a backbone where its operator alone is meant, between projections."""
 MAMBA_TOKENS, STEP_MS, FLAT = 15_000, 1.0, 1.02
 NOT_FLAT = ("identity", "attention", "hyena")
 """Without a state, or with one that grows: not streamed."""
@@ -118,6 +121,8 @@ def _speed_cell(speed: Evidence | None, ratio: Evidence | None) -> str:
 def speed(options: Options) -> Iterator[Evidence]:
     """Tokens a second at every length, all subjects in turn, and their ratios to SDPA."""
     modules, began = layers(options.names, options.dim), time.perf_counter()
+    bare = operator_layers(options.dim)
+    modules |= {name + BARE: bare[name] for name in options.names if name in bare}
     previous: dict[str, tuple[int, float]] = {}
     for length in sorted(options.lengths):
         left = 60 * options.budget_minutes - (time.perf_counter() - began)
@@ -137,7 +142,7 @@ def speed(options: Options) -> Iterator[Evidence]:
             for name in (name for name in times if name not in PEERS):
                 pairs = zip(times[SDPA], times[name], strict=True)
                 ratios = [sum(peer) / sum(ours) for peer, ours in pairs]
-                bar = BAR.get((name, length))
+                bar = BAR.get((name.removesuffix(BARE), length))
                 yield _figure(f"{length} tokens", TIMES, name, ratios, "x", bar)
 
 

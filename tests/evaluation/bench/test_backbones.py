@@ -10,6 +10,7 @@ from daneel.evaluation import evidence
 from daneel.evaluation.bench import backbones, backbones_memory
 from daneel.evaluation.bench.backbones import Options
 from daneel.evaluation.bench.backbones_layers import SDPA, Mixers, SDPALayer
+from daneel.evaluation.bench.operator_layers import operator_layers
 
 SMALL = Options(names=("gru",), lengths=(8, 16), repeats=2, dim=16)
 
@@ -27,6 +28,18 @@ def test_speeds_and_their_ratio_to_sdpa_are_recorded(tmp_path: Path) -> None:
     assert "| 8 tokens | 16 tokens |" in table and "| `gru` |" in table and "one step" in table
     picture = backbones.picture(tmp_path)
     assert picture is not None and picture.read_text().lstrip().startswith("<?xml")
+
+
+@pytest.mark.parametrize("name", operator_layers(16))
+def test_bare_operators_are_causal_layers(name: str) -> None:
+    """Of the shape of their input; a later input changes no earlier output."""
+    torch.manual_seed(0)
+    layer, x = operator_layers(16)[name], torch.randn(2, 9, 16)
+    y, _ = layer(x)
+    later = torch.cat([x[:, :5], -x[:, 5:]], 1)
+    assert y.shape == x.shape
+    assert torch.allclose(layer(later)[0][:, :5], y[:, :5], atol=1e-5)
+    assert not torch.allclose(layer(later)[0][:, 5:], y[:, 5:], atol=1e-3)
 
 
 def test_a_budget_that_is_spent_begins_nothing() -> None:
