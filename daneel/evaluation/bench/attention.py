@@ -22,20 +22,24 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from daneel.backbones.key_index import TopKSparseAttention
 from daneel.backbones.ops.attention import KERNELS, attention, attention_naive, kernel_for
 from daneel.errors import ConfigError, DaneelError
 from daneel.evaluation import evidence, provenance
+from daneel.evaluation.bench.key_search import Haystack, haystack, search
 from daneel.evaluation.evidence import Evidence
 
 BENCH = "attention"
 MILLION = 2**20
-SHARPNESS = 30.0
-"""Score of a needle's own key, about where trained attention retrieves; noise scores around 4."""
+
+COLUMNS = (
+    ("latency p50", "index"), ("latency p95", "index"), ("latency p50", "dense"),
+    ("latency p95", "dense"), ("dense over index", "index"), ("needles lost", "index"),
+    ("looked at everything", "index"),
+)  # fmt: skip
+"""Of the table about decoding."""
 
 Part = Literal["exact", "memory", "decode", "gpu"]
 PARTS: tuple[Part, ...] = ("exact", "memory", "decode", "gpu")
@@ -89,8 +93,24 @@ def run(options: Options) -> int:
 
 
 def table(folder: str | Path = provenance.RESULTS) -> str:
-    """The Markdown table of the recorded evidence."""
-    return evidence.table(evidence.load(BENCH, folder))
+    """The Markdown tables: decoding with many cached keys, then everything else."""
+    found = evidence.latest(evidence.load(BENCH, folder))
+    rows = dict.fromkeys(item.row for item in found if item.measure == "dense over index")
+    cells = {(item.row, item.measure, item.subject): item for item in found}
+    titles = ["cached keys", *(f"{measure}, {who}" for measure, who in COLUMNS)]
+    text = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+    for row in rows:
+        line = [_cell(cells.get((row, *column))) for column in COLUMNS]
+        text.append(f"| {row} | " + " | ".join(line) + " |")
+    rest = [item for item in found if item.row not in rows]
+    return "\n".join(text) + "\n\n" + evidence.table(rest)
+
+
+def _cell(item: Evidence | None) -> str:
+    if item is None or item.figure is None:
+        return evidence.NOT_MEASURED
+    asked = "" if item.met is None else " (met)" if item.met else " **(missed)**"
+    return f"{evidence.number(item.figure)} {item.unit}{asked}"
 
 
 def exact(options: Options) -> list[Evidence]:
@@ -162,36 +182,6 @@ def _peak_mib() -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-@dataclass(frozen=True)
-class Haystack:
-    """Cached keys and values, and where the needles are."""
-
-    keys: Tensor
-    """`[1, T, H, D]`, unit length."""
-    values: Tensor
-    """`[1, T, H, D]`."""
-    places: Tensor
-    """`[needles]`, distinct."""
-
-
-def haystack(tokens: int, needles: int, noise: float, heads: int = 2, width: int = 64) -> Haystack:
-    """Keys that stay near a topic for 64 steps, `noise` away from it, and needles near none.
-
-    With an infinite `noise` there are no topics: no index can bound such keys.
-    """
-    generator = torch.Generator().manual_seed(tokens)
-    shape = (1, tokens, heads, width)
-    keys = torch.randn(shape, generator=generator)
-    if noise < float("inf"):
-        topics = F.normalize(torch.randn(1024, heads, width, generator=generator), dim=-1)
-        which = torch.randint(1024, (tokens // 64 + 1,), generator=generator)
-        keys.mul_(noise * width**-0.5).add_(topics[which.repeat_interleave(64)[:tokens]])
-    places = torch.randperm(tokens, generator=generator)[:needles]
-    keys[0, places] = torch.randn(len(places), heads, width, generator=generator)
-    keys /= keys.norm(dim=-1, keepdim=True)
-    return Haystack(keys, torch.randn(shape, generator=generator), places)
-
-
 def decode(options: Options) -> list[Evidence]:
     """Latency of one step and needles found, by the index and by dense attention."""
     found = []
@@ -202,62 +192,27 @@ def decode(options: Options) -> list[Evidence]:
 
 
 def _decode(row: str, stack: Haystack) -> list[Evidence]:
-    began, tokens = time.perf_counter(), stack.keys.shape[1]
-    cache = TopKSparseAttention(scale=1.0)
-    for keys, values in zip(stack.keys.split(4096, 1), stack.values.split(4096, 1), strict=True):
-        cache.append(keys, values)
-    built = 1e6 * (time.perf_counter() - began) / tokens
-    # Heads first, contiguous: the layout in which dense decoding is fastest.
-    keys, values = (
-        x.transpose(1, 2).contiguous().transpose(1, 2) for x in (stack.keys, stack.values)
-    )
-    times: dict[str, list[float]] = {"index": [], "dense": []}
-    right, fallbacks = {"index": 0, "dense": 0}, 0
-    generator = torch.Generator().manual_seed(1)
-    for place in stack.places:
-        key = stack.keys[:, int(place)]
-        q = SHARPNESS * (
-            key + 0.3 * torch.randn(key.shape, generator=generator) / key.shape[-1] ** 0.5
-        )
-        answer, seconds = _timed(lambda q=q: cache.decode(q))
-        times["index"].append(seconds)
-        right["index"] += _is_needle(answer.output, stack, place)
-        fallbacks += int((answer.read == tokens).all())
-        full, seconds = _timed(lambda q=q: attention(q[:, None], keys, values, scale=1.0))
-        times["dense"].append(seconds)
-        right["dense"] += _is_needle(full[:, 0], stack, place)
+    began = time.perf_counter()
+    found = search(stack)
     asked, spent = len(stack.places), time.perf_counter() - began
     figures = []
-    for who, spans in times.items():
+    for who in ("index", "dense"):
         for tail in (50, 95):
-            figure = 1e3 * float(np.percentile(spans, tail))
+            figure = 1e3 * float(np.percentile(found.seconds[who], tail))
             figures.append(_figure(row, f"latency p{tail}", who, figure, "ms", spent))
-        share = 100 * right[who] / asked
+        share = 100 * found.right[who] / asked
         figures.append(_figure(row, "needles found", who, share, "%", spent))
-    ratio = plain.median(times["dense"]) / plain.median(times["index"])
-    bar = {131_072: 1.25, MILLION: 5.0}.get(tokens) if "topics" in row else None
-    lost = 100 * (right["dense"] - right["index"]) / asked
+    ratio = plain.median(found.seconds["dense"]) / plain.median(found.seconds["index"])
+    bar = {131_072: 1.25, MILLION: 5.0}.get(stack.keys.shape[1]) if "topics" in row else None
+    lost = 100 * (found.right["dense"] - found.right["index"]) / asked
+    everything = 100 * found.fallbacks / asked
     return [
         *figures,
         _figure(row, "dense over index", "index", ratio, "times", spent, bar),
         _figure(row, "needles lost", "index", lost, "pp", spent, 0.5, "lower"),
-        _figure(
-            row, "looked at everything", "index", 100 * fallbacks / asked, "% of queries", spent
-        ),
-        _figure(row, "append", "index", built, "us a key", spent),
+        _figure(row, "looked at everything", "index", everything, "% of queries", spent),
+        _figure(row, "append", "index", found.append_us, "us a key", spent),
     ]
-
-
-def _is_needle(output: Tensor, stack: Haystack, place: Tensor) -> bool:
-    """Whether the output of every head is nearer to the needle's value than to another needle's."""
-    values = stack.values[0, stack.places]
-    nearest = (output[0] - values).square().sum(-1).argmin(0)
-    return bool((stack.places[nearest] == place).all())
-
-
-def _timed(call: Callable[[], Any]) -> tuple[Any, float]:
-    began = time.perf_counter()
-    return call(), time.perf_counter() - began
 
 
 def gpu(options: Options) -> list[Evidence]:

@@ -6,6 +6,7 @@ import torch
 from daneel.errors import ConfigError
 from daneel.evaluation import evidence
 from daneel.evaluation.bench import attention as bench
+from daneel.evaluation.bench import key_search
 
 
 def test_a_small_run_records_every_row(tmp_path, capsys):
@@ -41,7 +42,7 @@ def test_memory_of_a_process_is_printed_in_mib(kernel, capsys):
 @pytest.mark.parametrize("noise", [0.3, float("inf")])
 def test_a_haystack_has_its_needles(noise):
     """Unit keys, distinct places, and the needles stand out only where there are topics."""
-    stack = bench.haystack(2048, 16, noise)
+    stack = key_search.haystack(2048, 16, noise)
     torch.testing.assert_close(stack.keys.norm(dim=-1), torch.ones(1, 2048, 2))
     assert len(set(stack.places.tolist())) == 16
     alike = stack.keys[0, :-1] * stack.keys[0, 1:]
