@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 from daneel.backbones.protocol import Backbone
@@ -34,6 +35,14 @@ def build(name: str, dim: int, depth: int = 1, **options: Any) -> Backbone:
 
     Raises:
         UnknownNameError: no backbone has this name.
-        ValueError: an option is out of range.
+        ValueError: the backbone has no such option, or it is out of range.
     """
-    return BACKBONES.load(name)(dim, depth, **options)
+    kind = BACKBONES.load(name)
+    known = [option for option in signature(kind).parameters if option not in ("dim", "depth")]
+    for option in options:
+        if option not in known:
+            raise ValueError(
+                f"The backbone {name!r} has no option {option!r}. Expected "
+                f"{', '.join(known) or 'none at all'}. Leave {option} out."
+            )
+    return kind(dim, depth, **options)

@@ -128,3 +128,12 @@ def test_a_step_goes_through_torch_export(name):
     expected, expected_after = core(x, state)
     torch.testing.assert_close(y, expected)
     torch.testing.assert_close(after, expected_after)
+
+
+def test_an_option_that_a_backbone_lacks_is_named():
+    """With those that it has."""
+    with pytest.raises(ValueError, match=r"'gru' has no option 'heads'. Expected mlp"):
+        build("gru", 8, heads=2)
+    with pytest.raises(ValueError, match="Expected none at all"):
+        build("identity", 8, heads=2)
+    assert build("retention", 8, 2, heads=2).dim == 8
