@@ -102,14 +102,15 @@ def test_chunks_have_at_least_one_step():
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["forward", "truncated", "exact"])
 def test_memory_does_not_grow_with_the_sequence(mode):
-    """Sixteen times as many tokens: whoever kept their activations would need twice the memory.
+    """Sixteen times as many tokens, within 2 % of the peak memory.
 
-    The margin is for the allocator; `daneel bench backbones` measures the 2 % of a long stream.
+    What an allocator keeps for later only ever adds to a peak: the least of three tells the need.
     """
-    peaks = [
-        peak_rss(Footprint("retention", tokens, 512, mode, dim=32)) for tokens in (4096, 65_536)
-    ]
-    assert peaks[1] <= 1.05 * peaks[0]
+    short, long = (
+        min(peak_rss(Footprint("retention", tokens, 512, mode, dim=32)) for _ in range(3))
+        for tokens in (4096, 65_536)
+    )
+    assert long <= 1.02 * short
 
 
 def test_an_unknown_mode_is_refused():

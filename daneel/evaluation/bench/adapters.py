@@ -113,8 +113,9 @@ def nf4_figures() -> list[Evidence]:
 def tuned(seed: int, plays: models.Text, bible: models.Text, options: Options) -> Tuned:
     """Pretrains one model and fine-tunes it both ways on the same batches."""
     began = time.perf_counter()
-    torch.manual_seed(seed)  # layers draw their first weights from torch's own generator
-    base = models.byte_model(DIM, DEPTH, lambda dim: models.dense_mlp(dim, HIDDEN))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)  # layers draw their first weights from torch's own generator
+        base = models.byte_model(DIM, DEPTH, lambda dim: models.dense_mlp(dim, HIDDEN))
     source = torch.Generator().manual_seed(seed)
     models.train(base, list(base.parameters()), plays.train, options.pretrain_steps, 2e-3, source)
     held = bible.held[: options.held_blocks]

@@ -138,8 +138,9 @@ def _seconds(layer: nn.Module, x: Tensor) -> float:
 def trained(kind: str, seed: int, text: models.Text, options: Options) -> Trained:
     """Trains one model and scores it on held-back text."""
     wall = time.perf_counter()
-    torch.manual_seed(seed)
-    model = _model(kind)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = _model(kind)
     generator = torch.Generator().manual_seed(seed)
     began = time.process_time()
     models.train(model, list(model.parameters()), text.train, options.steps, RATE, generator)
