@@ -44,6 +44,10 @@ class MemoryBudgetError(DaneelError):
     """The replay would not fit in memory."""
 
 
+class MemoryStoreError(DaneelError):
+    """A store of vectors is closed, damaged, of another shape, or cannot be reached."""
+
+
 class RenderError(DaneelError):
     """No off-screen renderer is available for an environment."""
 
