@@ -32,6 +32,9 @@ JOBS: dict[str, list[Entry]] = {
         Entry("card", "daneel.cli.card", "write the model card of a run"),
         Entry("dashboard", "daneel.cli.dashboard", "open the local dashboard of tracked runs"),
     ],
+    "Keep what was seen, and find it again": [
+        Entry("memory", "daneel.cli.memory", "store vectors, find the nearest, serve them"),
+    ],
     "Calibrate a simulator against a real robot's logs": [],
     "Find your way": [
         Entry("list", "daneel.cli.list", "list agents, envs, presets, checks and more"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,8 @@ def check_vectors(name: str, vectors: ArrayLike, dim: int) -> NDArray[np.float32
     found = np.asarray(vectors)
     if found.dtype.kind not in "fiu":
         raise ValueError(f"{name} has dtype {found.dtype}. Expected floating-point numbers.")
-    found = np.ascontiguousarray(found, dtype=np.float32)
+    with np.errstate(over="ignore"):  # too large for float32: refused below
+        found = np.ascontiguousarray(found, dtype=np.float32)
     found = found[None] if found.ndim == 1 else found
     if found.ndim != 2 or found.shape[1] != dim:
         raise ValueError(
@@ -58,10 +59,20 @@ def check_ids(ids: Sequence[str]) -> list[str]:
     for at, value in enumerate(found):
         if not isinstance(value, str) or not value:
             raise ValueError(f"ids[{at}] is {value!r}. Expected a text that is not empty.")
+        if not value.isascii() and not _is_unicode(value):
+            raise ValueError(f"ids[{at}] is {value!r}, half of a character. Expected Unicode text.")
         if value in seen:
             raise ValueError(f"ids[{at}] is {value!r} for the second time. Expected each id once.")
         seen.add(value)
     return found
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether there is no surrogate in it, which neither files nor networks can carry."""
+    try:
+        return bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def check_metadata(metadata: Sequence[Metadata] | None, count: int) -> list[dict[str, Any]]:
@@ -80,11 +91,18 @@ def check_metadata(metadata: Sequence[Metadata] | None, count: int) -> list[dict
 def _plain(at: int, entry: Metadata) -> dict[str, Any]:
     try:
         found = json.loads(json.dumps(dict(entry), allow_nan=False))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"metadata[{at}] is no JSON object: {error}.") from None
-    if any(not isinstance(key, str) for key in entry):
+    if _has_odd_key(entry):
         raise ValueError(f"metadata[{at}] has a key that is no text. Expected only texts.")
     return found
+
+
+def _has_odd_key(value: Any) -> bool:
+    """Whether a key at any depth is no text: JSON would make one of it, and lose one of two."""
+    if isinstance(value, Mapping):
+        return any(not isinstance(key, str) or _has_odd_key(value[key]) for key in value)
+    return isinstance(value, list | tuple) and any(map(_has_odd_key, value))
 
 
 def check_k(k: int) -> int:

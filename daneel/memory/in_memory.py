@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Sequence
 from types import TracebackType
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from daneel.errors import MemoryStoreError
 from daneel.memory.check import check_ids, check_k, check_metadata, check_metric, check_vectors
-from daneel.memory.protocol import Hits, Metadata, Rows, Where
+from daneel.memory.protocol import Hits, Metadata, Metric, Rows, Where
 from daneel.memory.where import check_where, matches
 
 
@@ -27,7 +28,8 @@ class InMemoryStore:
         """
         if dim < 1:
             raise ValueError(f"dim is {dim}. Expected at least 1.")
-        self.dim, self.metric = dim, check_metric(metric)
+        self.dim = dim
+        self.metric: Metric = check_metric(metric)
         self._rows: dict[str, tuple[NDArray[np.float32], dict[str, Any]]] = {}
         self._lock, self._open = threading.RLock(), True
 
@@ -59,7 +61,7 @@ class InMemoryStore:
         for query, order in enumerate(best):
             for place, at in enumerate(order):
                 hits.ids[query, place], hits.scores[query, place] = rows[at][0], scores[query, at]
-                hits.metadata[query][place] = dict(rows[at][2])
+                hits.metadata[query][place] = copy.deepcopy(rows[at][2])
         return hits
 
     def get(self, ids: Sequence[str]) -> Rows:
@@ -68,7 +70,7 @@ class InMemoryStore:
             self._check_open()
             found = [(name, *self._rows[name]) for name in check_ids(ids) if name in self._rows]
         vectors = np.array([vector for _, vector, _ in found], np.float32).reshape(-1, self.dim)
-        return Rows([row[0] for row in found], vectors, [dict(row[2]) for row in found])
+        return Rows([row[0] for row in found], vectors, [copy.deepcopy(row[2]) for row in found])
 
     def delete(self, ids: Sequence[str]) -> int:
         """See `VectorStore.delete`."""
@@ -114,17 +116,26 @@ def score_all(
 ) -> NDArray[np.float32]:
     """Scores `[Q, N]` of every pair, higher is nearer; a zero vector has cosine 0 with any other.
 
-    Summed in float64, so that the l2 distance of near neighbours does not vanish in rounding.
+    Summed in float64, l2 from differences: what tells near neighbours far from the origin apart is
+    lost in `|a|^2 + |b|^2 - 2ab`. Row by row, where a matrix product may round equal rows
+    differently: equal vectors have equal scores.
     """
-    wide, others = queries.astype(np.float64), vectors.astype(np.float64)
-    dots = wide @ others.T
-    if metric == "dot":
-        return dots.astype(np.float32)
-    squares, others_squared = (wide**2).sum(1)[:, None], (others**2).sum(1)[None]
+    others = vectors.astype(np.float64)
+    scores = [_score(query, others, metric) for query in queries.astype(np.float64)]
+    with np.errstate(over="ignore"):  # beyond float32 a score is infinite
+        return np.array(scores).reshape(len(queries), len(vectors)).astype(np.float32)
+
+
+def _score(
+    query: NDArray[np.float64], others: NDArray[np.float64], metric: str
+) -> NDArray[np.float64]:
     if metric == "l2":
-        return (-np.maximum(squares + others_squared - 2 * dots, 0)).astype(np.float32)
-    lengths = np.sqrt(squares * others_squared)
-    return np.divide(dots, lengths, out=np.zeros_like(dots), where=lengths > 0).astype(np.float32)
+        return -((others - query) ** 2).sum(1)
+    dots = (others * query).sum(1)
+    if metric == "dot":
+        return dots
+    lengths = np.sqrt((query**2).sum() * (others**2).sum(1))
+    return np.divide(dots, lengths, out=np.zeros_like(dots), where=lengths > 0)
 
 
 def empty_hits(queries: int, k: int) -> Hits:

@@ -73,7 +73,11 @@ def _holds(key: str, found: Any, value: Any) -> bool:
 
 
 def _same(found: Any, value: Any) -> bool:
-    """Equality that does not take True for 1."""
+    """Equality that does not take True for 1, at any depth; a tuple stands for a list."""
+    if isinstance(found, list | tuple) and isinstance(value, list | tuple):
+        return len(found) == len(value) and all(map(_same, found, value))
+    if isinstance(found, Mapping) and isinstance(value, Mapping):
+        return found.keys() == value.keys() and all(_same(found[key], value[key]) for key in found)
     return isinstance(found, bool) == isinstance(value, bool) and found == value
 
 

@@ -49,6 +49,11 @@ BENCHES = Registry(
         "daneel.evaluation.bench.scaling",
         "scaling laws foresee published runs that were held back",
     ),
+    Entry(
+        "memory",
+        "daneel.evaluation.bench.memory",
+        "the retrieval memory: speed, recall, kills, needles, compression, service, attention",
+    ),
 )
 """Each entry is a module with `Options`, `run(options) -> int` and `table(folder) -> str`."""
 

@@ -1,0 +1,119 @@
+"""Servers that are killed under load: real processes, real SIGKILL, one shared folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from daneel.errors import MemoryStoreError
+from daneel.memory.opening import open_store
+from daneel.memory.service.distributed import DistributedMemory
+
+ROWS, DIM = 20, 8
+SERVE = """
+import sys
+from daneel.memory.service.serving import ServeOptions, serve
+serve(ServeOptions(path=sys.argv[1], port=int(sys.argv[2])))
+"""
+
+
+class Node:
+    """A server process."""
+
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        """Started; it may not listen yet."""
+        arguments = [sys.executable, "-c", SERVE, str(folder), str(port)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        self.process = subprocess.Popen(
+            arguments, stdout=subprocess.PIPE, text=True, env=environment
+        )
+
+    def address(self) -> str:
+        """Where it listens, once it does."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith("memory grpc://"), line
+        return line.split()[1]
+
+    def kill(self) -> None:
+        """At once, without a chance to do anything."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(120)
+
+
+@contextmanager
+def nodes(folder: Path, count: int) -> Iterator[list[Node]]:
+    """Servers of one folder, none of which is left behind."""
+    made = [Node(folder) for _ in range(count)]
+    try:
+        yield made
+    finally:
+        for each in made:
+            each.kill()
+
+
+@pytest.mark.slow
+def test_a_killed_node_loses_no_acknowledged_write(tmp_path: Path) -> None:
+    """Two servers of one folder, one killed while rows come in, later the other one too.
+
+    Every acknowledged batch is there in the end, and none is there in part.
+    """
+    pytest.importorskip("lancedb")
+    with nodes(tmp_path, 2) as (first, second):
+        addresses = [f"{each.address()}/rows" for each in (first, second)]
+        with DistributedMemory([addresses], DIM, timeout_s=120) as store:
+            kept = _write_until_killed(store, first, batches=40)
+            assert store.live == [addresses[1:]]
+            assert len(store) == ROWS * len(kept)
+            names = [f"{batch}-{row}" for batch in kept for row in range(ROWS)]
+            assert store.get(names).ids == names
+            threading.Timer(0.3, second.kill).start()
+            with pytest.raises(MemoryStoreError):
+                for batch in range(40, 100_000):
+                    _write(store, batch)
+                    kept.append(batch)
+    with open_store(tmp_path / "rows") as store:
+        found = store.get([f"{batch}-{row}" for batch in kept for row in range(ROWS)])
+        assert len(found.ids) == ROWS * len(kept)
+        assert (found.vectors[:, 0] == np.repeat(kept, ROWS)).all()
+        assert len(store) % ROWS == 0, "a batch that was not acknowledged is there in part"
+
+
+@pytest.mark.slow
+def test_sigterm_drains(tmp_path: Path) -> None:
+    """The process ends by itself with 0, its rows kept."""
+    pytest.importorskip("lancedb")
+    with nodes(tmp_path, 1) as (node,):
+        with open_store(f"{node.address()}/rows", DIM, timeout_s=120) as store:
+            store.add(["a"], np.ones((1, DIM)))
+            node.process.terminate()
+            assert node.process.wait(120) == 0
+    with open_store(tmp_path / "rows") as store:
+        assert len(store) == 1
+
+
+def _write_until_killed(store: DistributedMemory, node: Node, batches: int) -> list[int]:
+    """Write batches; the node dies in the middle, while one is on its way."""
+    kept = list[int]()
+    for batch in range(batches):
+        if batch == batches // 2:
+            threading.Timer(0.01, node.kill).start()
+        _write(store, batch)
+        kept.append(batch)
+    node.process.wait(120)
+    _write(store, batches - 1)  # whatever happened before, the other one is asked now
+    return kept
+
+
+def _write(store: DistributedMemory, batch: int) -> None:
+    ids = [f"{batch}-{row}" for row in range(ROWS)]
+    store.add(ids, np.full((ROWS, DIM), batch, np.float32))
