@@ -21,7 +21,7 @@ from daneel.evaluation.evidence import Evidence
 from daneel.evaluation.suites import SuiteRecord, rates, save_record, score
 from daneel.evaluation.suites.runner import Request
 
-SUITE, STEPS, SEEDS = "quick10", 10_000, (0, 1, 2)
+SUITE, STEPS, SEEDS = "quick10", 3_000, (0, 1, 2)
 """Environment steps that each agent learns for, on one task."""
 ALGORITHMS = ("planner", "sac", "ppo")
 EPISODES, WORKERS = 10, 2
