@@ -2,7 +2,14 @@
 
 Inputs: `x [B, 1, D]` and the state's tensors under their own names. Outputs: `y [B, 1, D]` and the
 next state's tensors, named `next.` + name. The batch axis is free unless a fixed one is asked for.
-`onnxruntime` runs the graph; feed each `next.` output back as the input of that name.
+`onnxruntime` runs the graph; feed each `next.` output back as the input of that name, and begin an
+episode with zeros (the cache of attention: with none).
+
+The state of `hyena` changes shape from step to step, as its tiles fill. Its graph keeps the last
+`window` inputs of every filter instead: the same outputs for that many steps of an episode, and for
+ever with a window as long as the filter's memory; later ones miss what is older than the window. A
+step then costs O(window D) where the tiles cost O(log^2) on average. Its first state is that of
+`backbone.windowed(window).initial_state(batch)`.
 
 Legend: B batch, D model width.
 """
@@ -15,6 +22,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from daneel.backbones.hyena import HyenaBackbone
 from daneel.backbones.protocol import Backbone, State
 from daneel.backbones.state import wide
 
@@ -24,31 +32,30 @@ NEXT = "next."
 _OPSET = 17
 
 
-def export_step(backbone: Backbone, path: str | Path, batch: int | None = None) -> list[str]:
+def export_step(
+    backbone: Backbone, path: str | Path, batch: int | None = None, window: int | None = None
+) -> list[str]:
     """Writes the step of `backbone` to `path`.
 
     Args:
         backbone: Float32; it is put into evaluation mode.
         path: File to write, `.onnx`.
         batch: Rows of the graph; None leaves them free.
+        window: For `hyena`, and needed there: inputs that each filter keeps.
 
     Returns:
         Names of the state's tensors.
 
     Raises:
-        ValueError: the backbone is not float32, its state changes its make-up (hyena), or `batch`
-            is below 1.
+        ValueError: the backbone is not float32, `batch` or `window` is below 1, or `window` is
+            missing for hyena or given for another backbone.
     """
     if batch is not None and batch < 1:
         raise ValueError(f"batch is {batch}. Expected None, or 1 or more. Set batch to None.")
-    backbone.eval()
+    backbone = _fixed(backbone, window).eval()
     x, state = _example(backbone, batch or 2)
     names = list(state)
-    if names != list(backbone.initial_state(1)):
-        raise ValueError(
-            f"The state of {type(backbone).__name__} has other tensors from step to step "
-            f"(now {names}). Expected the same ones, as a graph needs. Export another backbone."
-        )
+    assert names == list(backbone.initial_state(1)), names
     outputs = [NEXT + name for name in names]
     with warnings.catch_warnings(), torch.no_grad():
         # The exporter that traces needs no other package, and says that a newer one exists.
@@ -64,6 +71,23 @@ def export_step(backbone: Backbone, path: str | Path, batch: int | None = None) 
             dynamo=False,
         )
     return names
+
+
+def _fixed(backbone: Backbone, window: int | None) -> Backbone:
+    """A backbone with the same tensors in its state at every step, as a graph needs."""
+    if not isinstance(backbone, HyenaBackbone):
+        if window is None:
+            return backbone
+        raise ValueError(
+            f"window is {window} for {type(backbone).__name__}. Expected None: only hyena has one. "
+            "Leave window out."
+        )
+    if window is None:
+        raise ValueError(
+            "window is None for hyena, whose state has other tensors from step to step. Expected "
+            "how many inputs its filters keep. Set window to its memory (8192 unless changed)."
+        )
+    return backbone.windowed(window)
 
 
 class _Step(nn.Module):

@@ -23,6 +23,13 @@ from daneel.backbones.streaming import TokenModel, train_streaming
 Mode = Literal["forward", "truncated", "exact"]
 """Streaming without gradients, or one of the two ways of `train_streaming`."""
 
+STEADY_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+"""Environment in which glibc gives freed tensors back at once.
+
+By default it keeps what it likes of them, 5 % of the process from one second to the next, which
+hides whether the code itself holds more.
+"""
+
 _MODES = ("forward", "truncated", "exact")
 _VOCABULARY = 256
 
@@ -76,7 +83,7 @@ def peak_rss(what: Footprint) -> int:
     paths = [str(Path(daneel.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     done = subprocess.run(
         [sys.executable, "-m", __name__, json.dumps(asdict(what))],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        env={**os.environ, **STEADY_MALLOC, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
         capture_output=True,
         text=True,
         check=False,

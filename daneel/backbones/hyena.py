@@ -7,15 +7,19 @@ network (`hyena_filter.py`), so what is older is forgotten at once.
 The state of the filter depends on how many steps it has seen: after another number of steps it has
 other tensors. It can be selected from, repeated and saved like any other, but two states can be
 joined only after equally many steps, and `lengths` needs a batch that begins without a state.
+`windowed` gives the same map with a state of fixed shape, for graphs.
 
 Legend: B batch, T time, D model width, W kernel width.
 """
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 from torch import Tensor, nn
 
 from daneel.backbones.hyena_filter import HyenaFilter
+from daneel.backbones.hyena_window import WindowedFilter
 from daneel.backbones.mlp import MakeMLP, make_mlp
 from daneel.backbones.padding import run_aligned
 from daneel.backbones.protocol import State
@@ -44,7 +48,7 @@ class HyenaMixer(Mixer):
         positive(memory=memory)
         self.inputs = nn.Linear(dim, 3 * dim)
         self.conv = ShortConv(3 * dim, width, activation=False)
-        self.filter = HyenaFilter(dim, max_len=memory)
+        self.filter: nn.Module = HyenaFilter(dim, max_len=memory)
         self.out = nn.Linear(dim, dim)
         self.shapes = {"conv": self.conv.shape, _FILTER + "*": (GROWS, dim)}
 
@@ -55,6 +59,15 @@ class HyenaMixer(Mixer):
         history = {k.removeprefix(_FILTER): v for k, v in state.items() if k.startswith(_FILTER)}
         y, history = self.filter(b * c, history, resets)
         return self.out(a * y), {"conv": tail, **{_FILTER + k: v for k, v in history.items()}}
+
+    def windowed(self, length: int) -> HyenaMixer:
+        """A copy whose filter is a `WindowedFilter` of this length."""
+        copy = deepcopy(self)
+        assert isinstance(copy.filter, HyenaFilter)
+        short = WindowedFilter(copy.filter, length)
+        copy.filter = short
+        copy.shapes = {"conv": self.conv.shape, _FILTER + "window": short.shape}
+        return copy
 
 
 class HyenaBackbone(Stack):
@@ -81,6 +94,27 @@ class HyenaBackbone(Stack):
         positive(dim=dim, depth=depth)
         mixers = [HyenaMixer(dim, memory, width) for _ in range(depth)]
         super().__init__(dim, [Layer(dim, mixer, make_mlp(dim, mlp)) for mixer in mixers])
+
+    def windowed(self, length: int) -> Stack:
+        """A copy whose state has tensors of fixed shape: each filter keeps its last inputs.
+
+        Equal to this backbone for `length` steps of an episode, and for ever if `length` is
+        `memory` or more. A step costs O(length), and the filters are frozen.
+
+        Args:
+            length: Inputs that a filter keeps, the current one included.
+
+        Raises:
+            ValueError: `length` is below 1.
+        """
+        layers = [deepcopy(layer) for layer in self.layers]
+        for layer in layers:
+            assert isinstance(layer, Layer) and isinstance(layer.mixer, HyenaMixer)
+            layer.mixer = layer.mixer.windowed(length)
+            layer.shapes = layer.mixer.shapes
+        core = Stack(self.dim, layers)
+        core.norm = deepcopy(self.norm)
+        return core
 
     def forward(
         self,

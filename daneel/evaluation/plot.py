@@ -6,17 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
 
 from daneel.errors import ConfigError
 from daneel.evaluation import curves
 from daneel.evaluation.curves import Series, Summary
+
+if TYPE_CHECKING:  # half a second of every start, for pictures that few commands draw
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLOURS = ("#0b6e99", "#d9730d", "#6940a5", "#448361", "#ad1a72", "#64473a", "#787774")
 """Told apart by colour-blind readers in this order; each keeps its place in every panel."""
@@ -76,6 +76,8 @@ def draw(panels: Sequence[Panel], path: str | Path, *, columns: int = 4) -> Path
             f"The picture {str(path)!r} ends in {path.suffix!r}. Expected .png or .svg. "
             f"Type the same command with `--out {path.with_suffix('.png')}`."
         )
+    import matplotlib
+
     path.parent.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):
         figure = _figure(panels, columns)
@@ -88,6 +90,8 @@ def draw(panels: Sequence[Panel], path: str | Path, *, columns: int = 4) -> Path
 
 
 def _figure(panels: Sequence[Panel], columns: int) -> Figure:
+    from matplotlib.figure import Figure
+
     across = min(columns, len(panels))
     down = math.ceil(len(panels) / across)
     size = (6.4, 4.0) if len(panels) == 1 else (3.3 * across, 2.7 * down)
@@ -108,6 +112,8 @@ def _colours(panels: Sequence[Panel]) -> dict[str, str]:
 
 
 def _draw_panel(ax: Axes, panel: Panel, colours: Mapping[str, str]) -> None:
+    from matplotlib.ticker import EngFormatter
+
     for line in panel.lines:
         _draw_line(ax, line, colours[line.label])
     if panel.threshold is not None:

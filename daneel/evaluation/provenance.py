@@ -19,7 +19,10 @@ PACKAGES = (
 """Distributions whose versions can change a figure."""
 
 RESULTS = "benchmarks/results"
-"""Recorded figures: writing them does not make a tree unclean."""
+"""Where figures are recorded."""
+
+RECORDED = (RESULTS, "daneel/evaluation/suites/reference.json")
+"""What measuring writes, which does not make a tree unclean."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ def source(folder: Path | None = None) -> Source:
     commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:
         return Source("unknown", False)
-    changes = _git(folder, "status", "--porcelain", "--", ":/", f":(top,exclude){RESULTS}")
+    others = (f":(top,exclude){path}" for path in RECORDED)
+    changes = _git(folder, "status", "--porcelain", "--", ":/", *others)
     return Source(commit, changes == "")
 
 

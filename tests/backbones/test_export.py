@@ -5,20 +5,20 @@ import pytest
 import torch
 
 from daneel.backbones.export import NEXT, export_step
+from daneel.backbones.hyena import HyenaBackbone
 from tests.backbones.hand_made import DIM, NAMES, inputs, small
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
-FIXED = [name for name in NAMES if name != "hyena"]
 STEPS = 1000
 
 
-@pytest.mark.parametrize("name", FIXED)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_thousand_steps_agree(name, tmp_path):
     """Outputs of a stream differ by rounding, also for a batch that the graph has not seen."""
     core, path = small(name, torch.float32), tmp_path / "step.onnx"
-    names = export_step(core, path)
+    names = export_step(core, path, window=STEPS if name == "hyena" else None)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options)
@@ -27,7 +27,8 @@ def test_a_thousand_steps_agree(name, tmp_path):
     steps = STEPS if name != "attention" else STEPS // 5
     x = inputs(3, steps, torch.float32)
     own = core.initial_state(3)
-    state = {key: value.numpy() for key, value in own.items()}
+    start = core.windowed(STEPS).initial_state(3) if isinstance(core, HyenaBackbone) else own
+    state = {key: value.numpy() for key, value in start.items()}
     for t in range(steps):
         with torch.no_grad():
             expected, own = core(x[:, t : t + 1], own)
@@ -36,10 +37,15 @@ def test_a_thousand_steps_agree(name, tmp_path):
         assert np.abs(y - expected.numpy()).max() <= 1e-5
 
 
-def test_hyena_says_why_it_cannot(tmp_path):
-    """A graph has the same tensors at every step, and hyena's state does not."""
+def test_hyena_needs_a_window_and_the_others_none(tmp_path):
+    """A graph has the same tensors at every step, and hyena's own state does not."""
+    path = tmp_path / "step.onnx"
     with pytest.raises(ValueError, match="from step to step"):
-        export_step(small("hyena", torch.float32), tmp_path / "step.onnx")
+        export_step(small("hyena", torch.float32), path)
+    with pytest.raises(ValueError, match="length is 0"):
+        export_step(small("hyena", torch.float32), path, window=0)
+    with pytest.raises(ValueError, match="window is 5 for GRU"):
+        export_step(small("gru", torch.float32), path, window=5)
 
 
 def test_other_precisions_are_refused(tmp_path):

@@ -26,7 +26,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.attention.bias import causal_lower_right
 
 from daneel.backbones.ops import check
 from daneel.backbones.ops.blockwise import blockwise_attention
@@ -142,6 +141,9 @@ def _sdpa(q: Tensor, k: Tensor, v: Tensor, causal: bool, scale: float) -> Tensor
         triangle = causal and queries > 1
         out = F.scaled_dot_product_attention(q, k, v, is_causal=triangle, scale=scale)
         return out.transpose(1, 2)
+    # Imported here: it brings torch's compiler, a second of every start.
+    from torch.nn.attention.bias import causal_lower_right
+
     bias: Any = causal_lower_right(queries, keys)
     return F.scaled_dot_product_attention(q, k, v, bias, scale=scale).transpose(1, 2)
 

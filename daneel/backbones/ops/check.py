@@ -156,6 +156,11 @@ def check_positive(name: str, tensor: Tensor) -> None:
         )
 
 
+def known_above(tensor: Tensor, least: float) -> bool:
+    """Whether every value is at least `least`; false also where values are not read."""
+    return _readable(tensor) and float(tensor.detach().min()) >= least
+
+
 def _readable(tensor: Tensor) -> bool:
     tracing = torch.compiler.is_compiling() or torch.onnx.is_in_onnx_export()
     return tensor.device.type == "cpu" and not tracing

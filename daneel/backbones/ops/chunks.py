@@ -17,17 +17,25 @@ from torch import Tensor
 _CACHED_STEPS, _LAUNCHED_STEPS = 1024, 16384
 
 
-def spans(length: int, chunk: int, device: torch.device) -> Iterator[tuple[int, int, int]]:
+def spans(
+    length: int, chunk: int, device: torch.device, cached: int | None = None
+) -> Iterator[tuple[int, int, int]]:
     """Start, stop and chunk size of each block of a sequence; a last, shorter chunk stands alone.
 
-    On a CPU a block stays in the cache; elsewhere it is long enough to fill the device.
+    On a CPU a block of `cached` steps stays in the cache; elsewhere it is long enough to fill the
+    device.
     """
-    block = _CACHED_STEPS if device.type == "cpu" else _LAUNCHED_STEPS
+    block = (cached or _CACHED_STEPS) if device.type == "cpu" else _LAUNCHED_STEPS
     whole = length - length % chunk
     for start in range(0, whole, block):
         yield start, min(start + block, whole), chunk
     if whole < length:
         yield whole, length, length - whole
+
+
+def chunked(x: Tensor, chunk: int) -> Tensor:
+    """`[B, N * C, H, K]` to `[N, B, H, C, K]`, a view."""
+    return x.unflatten(1, (-1, chunk)).permute(1, 0, 3, 2, 4)
 
 
 def split(x: Tensor, chunk: int, dtype: torch.dtype | None = None) -> Tensor:
@@ -39,6 +47,12 @@ def split(x: Tensor, chunk: int, dtype: torch.dtype | None = None) -> Tensor:
 def join(x: Tensor, batch: int) -> Tensor:
     """`[N, B * H, C, ...]` to `[B, N * C, H, ...]`."""
     return x.unflatten(1, (batch, -1)).transpose(2, 3).movedim(0, 1).flatten(1, 2)
+
+
+def write_chunks(place: Tensor, x: Tensor, chunk: int) -> None:
+    """Copies `x [N, B * H, C, ...]` into `place [B, N * C, H, ...]`."""
+    place = place.unflatten(1, (-1, chunk)).movedim(1, 0).transpose(2, 3)
+    place.copy_(x.view(place.shape))
 
 
 def pad_time(x: Tensor, steps: int) -> Tensor:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from daneel.backbones.ops import peers
 from daneel.backbones.ops.blocks import over_blocks
 from daneel.backbones.ops.carry import correcting_carry
 from daneel.backbones.ops.check import Axes, check_finite, check_log_decay, check_resets
@@ -64,6 +65,8 @@ def gated_delta_rule(
     scale = read_scale(scale, q.shape[-1])
     memory = initial_state(state, (*k[:, 0].shape, v.shape[-1]), dtype, v.device)
     inputs = [q, k, v, beta, g]
+    if peers.takes("gated_delta_rule", q, k, v, resets=resets):
+        return peers.gated_delta_rule(inputs, memory, scale)
     if q.shape[1] == 1:
         output, memory = _step(inputs, memory, resets)
     else:

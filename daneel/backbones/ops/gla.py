@@ -13,6 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from daneel.backbones.ops import peers
 from daneel.backbones.ops.blocks import over_blocks
 from daneel.backbones.ops.carry import carry
 from daneel.backbones.ops.check import Axes, check_finite, check_log_decay, check_resets
@@ -58,6 +59,8 @@ def gla(
     dtype = accumulator(q, k, v, log_decay, state)
     scale = read_scale(scale, q.shape[-1])
     memory = initial_state(state, (*k[:, 0].shape, v.shape[-1]), dtype, v.device)
+    if peers.takes("gla", q, k, v, resets=resets):
+        return peers.gla(q, k, v, log_decay, memory, scale)
     if q.shape[1] == 1:
         output, memory = _step(q, k, v, log_decay, memory, resets)
     else:

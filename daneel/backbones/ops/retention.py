@@ -14,6 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from daneel.backbones.ops import peers
 from daneel.backbones.ops.check import Axes, check_finite, check_log_decay, check_resets
 from daneel.backbones.ops.episodes import forget
 from daneel.backbones.ops.precision import accumulator, initial_state, read_scale
@@ -61,6 +62,8 @@ def retention(
     log_decay = default_log_decay(q.shape[2], q.device) if log_decay is None else log_decay
     scale = read_scale(scale, q.shape[-1])
     memory = initial_state(state, (*k[:, 0].shape, v.shape[-1]), dtype, v.device)
+    if peers.takes("retention", q, k, v, resets=resets):
+        return peers.retention(q, k, v, log_decay, memory, scale)
     if q.shape[1] > 1:
         return scalar_decay(q, k, v, log_decay, memory, scale, resets)
     return scalar_decay_step(q, k, v, log_decay, memory, scale, resets)

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from daneel.backbones.ops.carry import run_carry
-from daneel.backbones.ops.chunks import join, spans, split
+from daneel.backbones.ops.chunks import spans, split, write_chunks
 from daneel.backbones.ops.episodes import forget, number_episodes
 from daneel.backbones.ops.precision import no_autocast
 from daneel.backbones.ops.scalar_tables import Tables, make_tables
@@ -118,6 +118,11 @@ class _Sequence:
             self._constant[chunk] = self._scaled(decays, None)
         return _Block(q, k, v, self._constant[chunk])
 
+    def block_and_scores(self, start: int, stop: int, chunk: int) -> tuple[_Block, Tensor]:
+        """A block, and what each step sees of the writes of its chunk, `[N, B * H, C, C]`."""
+        block = self.block(start, stop, chunk)
+        return block, _share(block.q @ block.k.mT, block.v.shape[1]) * block.tables.inside
+
     def _tables(self, start: int, stop: int, chunk: int) -> Tables:
         decays = split(self.log_decay[:, start:stop], chunk)
         resets = None if self.resets is None else self.resets[:, start:stop]
@@ -149,13 +154,16 @@ class _ScalarDecay(torch.autograd.Function):
         """See `scalar_decay`."""
         sequence = _Sequence(q, k, v, log_decay, resets, scale, state.dtype)
         output = torch.empty_like(v)
-        carried, starts = state.flatten(0, 1), []
+        carried, starts, ctx.only = state.flatten(0, 1), [], None
         with no_autocast(v):
             for start, stop, chunk in sequence.spans:
-                block = sequence.block(start, stop, chunk)
-                out, starts_here, carried = _forward_block(block, carried)
-                output[:, start:stop] = join(out, len(v))
+                block, scores = sequence.block_and_scores(start, stop, chunk)
+                out, starts_here, carried = _forward_block(block, scores, carried)
+                write_chunks(output[:, start:stop], out, chunk)
                 starts += [starts_here] if training else []
+                # A short sequence is launches more than work: its only block is kept.
+                if training and len(sequence.spans) == 1:
+                    ctx.only = block, scores
         ctx.save_for_backward(q, k, v, log_decay, resets, *starts)
         ctx.scale = scale
         return output, carried.reshape(state.shape).clone()
@@ -178,41 +186,44 @@ def _differentiate_sequence(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ..
     with no_autocast(v):
         for span, begins in zip(reversed(sequence.spans), reversed(starts), strict=True):
             d_out = split(d_output[:, slice(*span[:2])], span[2], d_state.dtype)
-            block = sequence.block(*span)
-            d_block, carried = _backward_block(block, begins, d_out, carried, with_decay)
+            block, scores = ctx.only or sequence.block_and_scores(*span)
+            d_block, carried = _backward_block(block, scores, begins, d_out, carried, with_decay)
             for whole, part in zip(d_inputs, d_block, strict=True):
-                whole[:, slice(*span[:2])] = join(part, len(v))
+                write_chunks(whole[:, slice(*span[:2])], part, span[2])
     d_decay = d_inputs[3] if with_decay else None
     return (*d_inputs[:3], d_decay, carried.reshape(d_state.shape), None, None, None)
 
 
-def _forward_block(block: _Block, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _forward_block(block: _Block, scores: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Output `[N, B * H, C, V]`, the state at the start of each chunk, and the last one."""
     q, k, v, tables = block
     heads, groups = v.shape[1], q.shape[1]
     writes = _to_heads(k.mT @ _to_groups(v * tables.writing, groups), heads)
     starts, state = run_carry(tables.keeping, writes, state)
     read = _to_heads(q @ _to_groups(starts, groups), heads)
-    scores = _share(q @ k.mT, heads) * tables.inside
     return torch.matmul(scores, v).addcmul_(read, tables.reading), starts, state
 
 
 def _backward_block(
-    block: _Block, starts: Tensor, d_out: Tensor, d_state: Tensor, with_decay: bool
+    block: _Block,
+    scores: Tensor,
+    starts: Tensor,
+    d_out: Tensor,
+    d_state: Tensor,
+    with_decay: bool,
 ) -> tuple[list[Tensor], Tensor]:
     """Gradients of q, k, v and, if asked for, the log decays; and of the state before the block."""
     q, k, v, tables = block
     heads, groups = v.shape[1], q.shape[1]
     grouped_starts, d_read = _to_groups(starts, groups), _to_groups(d_out * tables.reading, groups)
     d_starts = _to_heads(q.mT @ d_read, heads)
-    d_ends, d_state = run_carry(tables.keeping.flip(0), d_starts.flip(0), d_state)
-    d_ends = d_ends.flip(0)
+    d_ends, d_state = run_carry(tables.keeping, d_starts, d_state, back=True)
     grouped_ends = _to_groups(d_ends, groups)
     written = _to_heads(k @ grouped_ends, heads)
-    scores, d_pairs = _share(q @ k.mT, heads) * tables.inside, d_out @ v.mT
+    d_pairs = d_out @ v.mT
     d_scores = _gather(d_pairs * tables.inside, groups)
-    d_q = d_scores @ k + d_read @ grouped_starts.mT
-    d_k = d_scores.mT @ q + _to_groups(v * tables.writing, groups) @ grouped_ends.mT
+    d_q = (d_scores @ k).add_(d_read @ grouped_starts.mT)
+    d_k = (d_scores.mT @ q).add_(_to_groups(v * tables.writing, groups) @ grouped_ends.mT)
     d_v = (scores.mT @ d_out).addcmul_(written, tables.writing)
     if not with_decay:
         return [d_q, d_k, d_v], d_state

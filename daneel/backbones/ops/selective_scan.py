@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from daneel.backbones.ops import check
+from daneel.backbones.ops import check, peers
 from daneel.backbones.ops.episodes import forget
 from daneel.backbones.ops.precision import accumulator, no_autocast
 
@@ -74,6 +74,8 @@ def selective_scan(
         ValueError: shapes, devices or values that do not fit; the message says which.
     """
     _check(u, delta, A, B, C, D, z, delta_bias, softplus, state, resets)
+    if peers.takes_scan(u, delta, A, B, C, D, z, delta_bias, state=state, resets=resets):
+        return peers.selective_scan(u, delta, A, B, C, D, z, delta_bias, softplus)
     dtype = accumulator(u, delta, A, B, C, state)
     with no_autocast(u):
         x, rates, B, C = (tensor.to(dtype).contiguous() for tensor in (u, A, B, C))

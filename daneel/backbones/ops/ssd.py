@@ -14,6 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from daneel.backbones.ops import peers
 from daneel.backbones.ops.check import (
     Axes,
     check_finite,
@@ -61,6 +62,8 @@ def ssd(
     dtype = accumulator(x, dt, A, B, C, D, state)
     heads, width = x.shape[2:]
     memory = initial_state(state, (len(x), heads, width, B.shape[-1]), dtype, x.device)
+    if peers.takes("ssd", x, B, C, resets=resets):
+        return peers.ssd(x, dt, A, B, C, D, memory)
     memory = memory.transpose(-1, -2)  # not .mT, which the ONNX exporter lacks
     inputs = x.to(dtype) * dt.to(dtype)[..., None]
     # Log decays in float64: they are small, and sums of strong ones need the digits.

@@ -15,14 +15,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from daneel.backbones.ops import peers
 from daneel.backbones.ops.blocks import over_blocks
 from daneel.backbones.ops.carry import correcting_carry
-from daneel.backbones.ops.check import Axes, check_finite, check_log_decay, check_resets
+from daneel.backbones.ops.check import (
+    Axes,
+    check_finite,
+    check_log_decay,
+    check_resets,
+    known_above,
+)
 from daneel.backbones.ops.chunks import join, pad_time, power_of_two, split
 from daneel.backbones.ops.episodes import forget, number_episodes, same_episode
 from daneel.backbones.ops.precision import accumulator, initial_state
 from daneel.backbones.ops.triangular import solve_unit_lower
 from daneel.backbones.ops.vector_decay import Shares, decayed_scores
+from daneel.backbones.ops.wkv7_slow_decay import FASTEST, wkv7_slow_decay
 
 CHUNK = 32
 """Steps of a chunk, a power of two."""
@@ -41,6 +49,9 @@ def wkv7(
     resets: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The RWKV-7 memory over a sequence, chunk by chunk; a single step is taken directly.
+
+    On a CPU, where all decays of a call are slow, its chunks are the cheaper ones of
+    `wkv7_slow_decay.py`: equal up to rounding.
 
     Args:
         r: Receptances, what is read, `[B, T, H, K]`.
@@ -65,8 +76,12 @@ def wkv7(
     dtype = accumulator(r, w, k, v, a, b, state)
     memory = initial_state(state, (*k[:, 0].shape, v.shape[-1]), dtype, v.device)
     inputs = [r, w, k, v, a, b]
+    if peers.takes("wkv7", r, k, v, a, b, resets=resets):
+        return peers.wkv7(inputs, memory, scale)
     if r.shape[1] == 1:
         output, memory = _step(inputs, memory, resets)
+    elif known_above(w, -FASTEST):
+        output, memory = wkv7_slow_decay(inputs, memory, resets)
     else:
         output, memory = over_blocks(_block, CHUNK, inputs, memory, resets)
     return (output if scale == 1 else scale * output).to(v.dtype), memory

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import least_squares
 
 Bounds = tuple[tuple[float, float], ...]
 """For each parameter the range that starts are drawn from."""
@@ -38,6 +37,8 @@ def fit_robust(
         starts: How many.
         delta: See `DELTA`.
     """
+    from scipy.optimize import least_squares  # a quarter of a second of every start
+
     low, high = np.array(ranges).T
     room = MARGIN * (high - low)
     found = [

@@ -24,7 +24,7 @@ from daneel.evaluation.evidence import Evidence
 
 BENCH = "ablation"
 JOBS = "ablation-jobs.jsonl"
-STEPS = {"HalfCheetah": 5_000, "walker-walk": 10_000}
+STEPS = {"ball_in_cup-catch": 6_000, "walker-walk": 7_500}
 """Tasks and the environment steps after which the figure is taken."""
 EVALUATIONS = 1
 

@@ -4,9 +4,9 @@ Width 256, 4 heads, float32, batch 1, the mixer with its projections and without
 the same for all; and, as "NAME, operator", its recurrence between bare projections. Parts: `speed`
 (tokens/s forward and forward + backward, T = 128 to 1M, candidates and peers interleaved in one
 go), `step` (latency of one recurrent step), `memory` (peak of a training pass, in a fresh process
-each), `stream` (peak resident memory after 64k and after 4M tokens streamed with a carried state,
-in a fresh process each). Peers: causal `scaled_dot_product_attention` with the same projections,
-and `nn.GRU`. Beyond 64k tokens a pass goes block by block with a carried state.
+each), and `stream`, `training`, `gradients` (see `backbones_streams`). Peers: causal
+`scaled_dot_product_attention` with the same projections, and `nn.GRU`. Beyond 64k tokens a pass
+goes block by block with a carried state.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from torch import nn
 from daneel import backbones
 from daneel.backbones import BACKBONES
 from daneel.evaluation import evidence, provenance
-from daneel.evaluation.bench import backbones_memory, lines
+from daneel.evaluation.bench import backbones_memory, backbones_streams, lines
 from daneel.evaluation.bench.backbones_layers import BLOCK, PEERS, SDPA, layers, one_pass
 from daneel.evaluation.bench.operator_layers import operator_layers
 from daneel.evaluation.evidence import Evidence
@@ -35,8 +35,8 @@ from daneel.evaluation.statistics import Interval
 BENCH = "backbones"
 FORWARD, BOTH, STEP = "forward", "forward + backward", "one step"
 TIMES = "times SDPA, forward + backward"
-PEAK, GROWTH = "peak of training", "memory at the end, share of that at 64k"
-Part = Literal["speed", "step", "memory", "stream"]
+PEAK = "peak of training"
+Part = Literal["speed", "step", "memory", "stream", "training", "gradients"]
 LENGTHS = (128, 256, 512, 1_024, 2_048, 8_192, 32_768, 131_072, 1_048_576)
 MEMORY_AT = (2_048, 8_192, 32_768)
 BAR: Mapping[tuple[str, int], float] = {
@@ -47,9 +47,7 @@ BAR: Mapping[tuple[str, int], float] = {
 """Times SDPA that are asked for on two cores."""
 BARE = ", operator"
 """Follows the name of a backbone where its operator alone is meant, between projections."""
-MAMBA_TOKENS, STEP_MS, FLAT = 15_000, 1.0, 1.02
-NOT_FLAT = ("identity", "attention", "hyena")
-"""Without a state, or with one that grows: not streamed."""
+MAMBA_TOKENS, STEP_MS = 15_000, 1.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class Options:
     lengths: tuple[int, ...] = LENGTHS
     """Which sequence lengths."""
 
-    parts: tuple[Part, ...] = ("speed", "step", "memory", "stream")
+    parts: tuple[Part, ...] = ("speed", "step", "memory", "stream", "training", "gradients")
     """What to measure."""
 
     repeats: int = 5
@@ -72,7 +70,7 @@ class Options:
     """For each part: nothing is begun that would go beyond it; it then reads "not measured"."""
 
     stream_tokens: int = 4 * 2**20
-    """How many tokens are streamed."""
+    """How many tokens are streamed, and trained on in one sequence."""
 
     dim: int = 256
     """Width."""
@@ -105,7 +103,7 @@ def table(folder: str | Path = provenance.RESULTS) -> str:
     for name in names:
         cells = [_speed_cell(at.get((row, BOTH, name)), at.get((row, TIMES, name))) for row in rows]
         text.append(f"| `{name}` | " + " | ".join(cells) + " |")
-    others = [item for item in found if item.measure in (STEP, PEAK, GROWTH)]
+    others = [item for item in found if item.measure not in (FORWARD, BOTH, TIMES)]
     text += ["", evidence.table(others)] if others else ["", evidence.footnote(found)]
     return "\n".join(text).rstrip() + "\n"
 
@@ -204,17 +202,6 @@ def memory(options: Options) -> Iterator[Evidence]:
             yield _figure(f"{length} tokens", PEAK, name, [peak], "MiB", better="lower")
 
 
-def stream(options: Options) -> Iterator[Evidence]:
-    """Peak resident memory after the whole stream, over that after 64k tokens."""
-    names = [name for name in options.names if name not in NOT_FLAT]
-    limit = 60 * options.budget_minutes / max(len(names), 1)
-    for name in names:
-        found = backbones_memory.ask("stream", name, options.dim, options.stream_tokens, limit)
-        row = f"{int(found['tokens']):,} tokens streamed"
-        share = [found["end_mib"] / found["early_mib"]]
-        yield _figure(row, GROWTH, name, share, "x", FLAT, "lower", details=found)
-
-
 def picture(folder: Path) -> Path | None:
     """Tokens a second against T, forward + backward, of the newest records."""
     found = evidence.latest(evidence.load(BENCH, folder))
@@ -267,6 +254,8 @@ MEASURES: Mapping[Part, Callable[[Options], Iterator[Evidence]]] = {
     "speed": speed,
     "step": step,
     "memory": memory,
-    "stream": stream,
+    "stream": backbones_streams.stream,
+    "training": backbones_streams.training,
+    "gradients": backbones_streams.gradients,
 }
 """What each part measures."""

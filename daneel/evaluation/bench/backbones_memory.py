@@ -7,6 +7,7 @@ Peak resident memory never falls within a process, so each figure needs a fresh 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import time
 import torch
 
 from daneel import backbones
+from daneel.backbones.footprint import STEADY_MALLOC
 from daneel.errors import DaneelError
 from daneel.evaluation.bench.backbones_layers import PEERS, layers, one_pass
 
@@ -29,7 +31,9 @@ def ask(kind: str, name: str, dim: int, tokens: int, seconds: float = 600.0) -> 
     """
     module = "daneel.evaluation.bench.backbones_memory"
     arguments = [sys.executable, "-m", module, kind, name, str(dim), str(tokens), str(seconds)]
-    done = subprocess.run(arguments, capture_output=True, text=True)
+    done = subprocess.run(
+        arguments, capture_output=True, text=True, env={**os.environ, **STEADY_MALLOC}
+    )
     if done.returncode:
         raise DaneelError(
             f"Measuring the memory of {name!r} ended with exit code {done.returncode}: "

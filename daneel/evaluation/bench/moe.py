@@ -94,10 +94,12 @@ def table(folder: str | Path = provenance.RESULTS) -> str:
 def costs() -> list[Evidence]:
     """Parameters, FLOPs and CPU time of the mixture in units of the dense layer."""
     began = time.perf_counter()
-    torch.manual_seed(0)  # layers draw their first weights from torch's own generator
-    dense, moe = _layer("dense"), _layer("switch")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # layers draw their first weights from torch's own generator
+        dense, moe = _layer("dense"), _layer("switch")
+        models_of = {kind: _model(kind) for kind in ("dense", "switch")}
     numbers = models.count(moe) / models.count(dense)
-    whole = models.count(_model("switch")) / models.count(_model("dense"))
+    whole = models.count(models_of["switch"]) / models.count(models_of["dense"])
     x = torch.randn(models.BATCH, models.TIME, DIM, generator=torch.Generator().manual_seed(0))
     flops = count_flops(moe, x) / count_flops(dense, x)
     ratios = time_ratios(moe, dense, x)

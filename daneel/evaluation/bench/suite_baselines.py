@@ -21,10 +21,10 @@ from daneel.evaluation.evidence import Evidence
 from daneel.evaluation.suites import SuiteRecord, rates, save_record, score
 from daneel.evaluation.suites.runner import Request
 
-SUITE, STEPS, SEEDS = "quick10", 10_000, (0, 1, 2)
+SUITE, STEPS, SEEDS = "quick10", 2_000, (0, 1, 2)
 """Environment steps that each agent learns for, on one task."""
 ALGORITHMS = ("planner", "sac", "ppo")
-EPISODES, WORKERS = 10, 2
+EPISODES, WORKERS = 5, 2
 
 
 def measure(options: Any) -> list[Evidence]:
@@ -83,7 +83,8 @@ def _training(skill: Skill, algorithm: str, seed: int, folder: Path) -> pool.Com
         "--steps": STEPS,
         "--seed": seed,
         "--out": folder,
-        "--eval_every": "None",
+        "--eval_every": 0,
+        "--eval_episodes": 1,
         "--checkpoint_every": STEPS,
     }
     words = [str(word) for pair in flags.items() for word in pair]

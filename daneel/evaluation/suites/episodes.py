@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gymnasium as gym
@@ -27,7 +27,7 @@ class Timed:
     episode: Episode
     """What happened."""
     env_seconds: float
-    """Seconds in the environment."""
+    """Seconds in the environment; in a skill's first episode, those of making it too."""
     policy_seconds: float
     """Seconds in the policy."""
 
@@ -56,8 +56,10 @@ class Stage:
     ) -> None:
         """Makes the environment."""
         self.skill, self._policy, self._seed = skill, policy, seed
+        began = time.perf_counter()
         config = skill.config(policy.action_repeat(skill))
         self.env = Instructed(make_single(config, render=render), skill.instructions)
+        self._making = time.perf_counter() - began
 
     def close(self) -> None:
         """Closes the environment."""
@@ -72,7 +74,9 @@ class Stage:
         """
         seed = episode_seed(self._seed, self.skill.name, number)
         performer = self._performer(seed)
-        return _Run(self, performer, number, seed, watch).result()
+        making, self._making = self._making, 0.0  # counts as the first episode's
+        timed = _Run(self, performer, number, seed, watch).result()
+        return replace(timed, env_seconds=timed.env_seconds + making)
 
     def _performer(self, seed: int) -> Performer:
         spaces: Any = self.env.observation_space

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from daneel.backbones import build
+from daneel.backbones.byte_lm import ByteLM
 from daneel.evaluation import evidence
-from daneel.evaluation.bench import backbones, backbones_memory
+from daneel.evaluation.bench import backbones, backbones_memory, backbones_streams
 from daneel.evaluation.bench.backbones import Options
 from daneel.evaluation.bench.backbones_layers import SDPA, Mixers, SDPALayer
 from daneel.evaluation.bench.operator_layers import operator_layers
@@ -94,3 +95,13 @@ def test_memory_is_read_in_a_fresh_process() -> None:
     """And comes back as numbers."""
     found = backbones_memory.ask("stream", "gru", 16, 8_192, 5.0)
     assert set(found) == {"tokens", "early_mib", "end_mib"}
+
+
+def test_a_stream_of_text_gives_a_norm_for_each_step() -> None:
+    """The rate rises from nearly nothing, so the first step changes little; the loss is in bits."""
+    torch.manual_seed(0)
+    model = ByteLM(build("hyena", 16, 1, memory=64))
+    data = torch.randint(256, (300,), generator=torch.Generator().manual_seed(0))
+    norms, bits = backbones_streams.learn(model, data, 64)
+    assert len(norms) == 5 and all(norm > 0 for norm in norms)
+    assert 6 < bits < 12  # 8 by chance
