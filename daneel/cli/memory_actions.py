@@ -114,8 +114,9 @@ def _print_hits(found: Sequence[Sequence[dict[str, Any]]]) -> None:
     table = Table(box=None, pad_edge=False)
     if len(found) > 1:
         table.add_column("query", justify="right")
-    for name, justify in (("score", "right"), ("id", "left"), ("metadata", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    table.add_column("score", justify="right")
+    table.add_column("id")
+    table.add_column("metadata")
     for query, rows in enumerate(found):
         for row in rows:
             cells = [f"{row['score']:.6g}", row["id"], json.dumps(row["metadata"])]

@@ -34,8 +34,8 @@ class Batch:
     @property
     def dim(self) -> int:
         """Dimension of the first vector."""
-        first = np.asarray(self.vectors[0])  # type: ignore[index]
-        return int(first.size)
+        rows: Any = self.vectors
+        return int(np.asarray(rows[0]).size)
 
 
 def batches(path: Path, size: int) -> Iterator[Batch]:

@@ -111,11 +111,15 @@ class VectorStore(Protocol):
         """Flush and let go; any later call but `close` raises `MemoryStoreError`."""
         ...
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        """The store itself."""
+        ...
 
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None: ...
+    ) -> None:
+        """Close."""
+        ...

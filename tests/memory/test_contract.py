@@ -8,6 +8,7 @@ import pytest
 
 from daneel.memory.in_memory import InMemoryStore
 from daneel.memory.indexes.store import FaissVectorStore
+from daneel.memory.lance.store import LanceStore
 from daneel.memory.opening import open_store
 from daneel.memory.protocol import VectorStore
 from tests.memory.contract import DIM, Factory, StoreContract
@@ -65,8 +66,8 @@ class TestLanceIndexed(TestLance):
 
         def make(name: str = "a", dim: int = DIM, metric: str = "cosine") -> VectorStore:
             if (tmp_path / name).exists():
-                with open_store(tmp_path / name) as store:
-                    store.compact()  # type: ignore[attr-defined]
+                with LanceStore(tmp_path / name) as store:
+                    store.compact()
             return open_store(tmp_path / name, dim, metric)
 
         return make

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from numpy.typing import NDArray
 
 from daneel.errors import MemoryStoreError, UnknownNameError
 from daneel.memory.in_memory import InMemoryStore, score_all
-from daneel.memory.indexes import exact, files, tuning
+from daneel.memory.indexes import exact, files, index, tuning
 from daneel.memory.indexes.base import Base
 from daneel.memory.indexes.index import SMALL, TunedIndex
 from daneel.memory.indexes.keep import SELECTIVE, Keep
+from daneel.memory.indexes.kind import Kind
 from daneel.memory.indexes.store import (
     FaissVectorStore,
     LocalitySensitiveHashIndex,
@@ -46,16 +48,24 @@ def data(name: str, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.floa
     return vectors[:COUNT], vectors[COUNT:]
 
 
+def indexed(kind: str, vectors: NDArray[np.float32], metric: Metric, target: float) -> TunedIndex:
+    """As `TunedIndex.build` makes it, but tuned for `K` hits alone: 100 would take longer."""
+    made: Kind = index.KINDS.load(kind)()
+    tuned = TunedIndex(made, made.build(vectors, metric, 0), vectors, metric, target)
+    tuned.plan(K, None)
+    return tuned
+
+
 def recall(
-    index: TunedIndex, queries: NDArray[np.float32], keep: NDArray[np.bool_] | None = None
+    tuned: TunedIndex, queries: NDArray[np.float32], keep: NDArray[np.bool_] | None = None
 ) -> float:
     """Share of hits no worse than the last true one, and they are what they say they are."""
-    truth, _ = exact.scan(queries, index.vectors, K, index.metric, keep)
-    scores, at = index.search(queries, K, None if keep is None else Keep(keep))
+    truth, _ = exact.scan(queries, tuned.vectors, K, tuned.metric, keep)
+    scores, at = tuned.search(queries, K, None if keep is None else Keep(keep))
     assert at.min() >= 0 and (keep is None or keep[at].all())
     assert all(len(set(row)) == K for row in at.tolist())
     for query, row, found in zip(queries, at, scores, strict=True):
-        told = score_all(query[None], index.vectors[row], index.metric)[0]
+        told = score_all(query[None], tuned.vectors[row], tuned.metric)[0]
         np.testing.assert_allclose(found, told, rtol=2e-3, atol=1e-4 * max(1, abs(told).max()))
     return tuning._recall(scores, truth)
 
@@ -65,13 +75,14 @@ def recall(
 def test_recall_reaches_the_target(kind: str, name: str) -> None:
     """Queries like the rows and strangers, on all rows and on a part of them, by every metric."""
     vectors, queries = data(name)
-    for metric in METRICS if name == "clustered" else (METRICS[DATA.index(name) % 3],):
-        index = TunedIndex.build(kind, vectors, metric, 0.95)
-        assert recall(index, queries) >= 0.95
+    every = name == "clustered" and kind in ("ivf", "hnsw")
+    for metric in METRICS if every else (METRICS[DATA.index(name) % 3],):
+        tuned = indexed(kind, vectors, metric, 0.95)
+        assert recall(tuned, queries) >= 0.95
         kept = np.random.default_rng(1).random(COUNT) < 0.85
         kept[: COUNT // 8] = False
         assert kept.sum() > SELECTIVE
-        assert recall(index, queries, kept) >= 0.95
+        assert recall(tuned, queries, kept) >= 0.95
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -81,7 +92,7 @@ def test_scan_equals_the_oracle(metric: Metric) -> None:
     vectors = rng.normal(size=(exact.BLOCK + 300, 4)).astype(np.float32)
     vectors[rng.integers(0, len(vectors), 3000)] = vectors[7]
     vectors[5:9] *= np.float32(1e-20) if metric == "cosine" else 1
-    vectors[100:110] *= np.float32(1e15)
+    vectors[100:110] *= np.float32(1e25 if metric == "cosine" else 1e15)
     keep = rng.random(len(vectors)) < 0.5
     queries = np.concatenate([vectors[[7, 3, 100]], np.zeros((1, 4), np.float32)])
     scores, at = exact.scan(queries, vectors, 25, metric, keep)
@@ -95,7 +106,7 @@ def test_scan_equals_the_oracle(metric: Metric) -> None:
 def test_a_tiny_recall_is_cheaper_than_a_high_one() -> None:
     """The target decides how many lists are looked into; the whole ladder ends with exact."""
     vectors, queries = data("random")
-    low, high = (TunedIndex.build("ivf", vectors, "l2", target) for target in (0.3, 0.99))
+    low, high = (indexed("ivf", vectors, "l2", target) for target in (0.3, 0.99))
     near_low, near_high = low.plan(10, None).near, high.plan(10, None).near
     assert near_low is not None and near_high is not None
     assert near_low.probes < near_high.probes
@@ -104,7 +115,7 @@ def test_a_tiny_recall_is_cheaper_than_a_high_one() -> None:
 
 def test_rough_kinds_report_recall_with_and_without_scoring_again() -> None:
     """Product quantisation alone falls far short of what it finds when vectors are compared."""
-    plan = TunedIndex.build("pq", data("random")[0], "cosine", 0.95).plan(10, None)
+    plan = indexed("pq", data("random")[0], "cosine", 0.95).plan(10, None)
     assert plan.rough is not None and plan.rough < 0.9 < plan.recall
 
 
@@ -125,7 +136,8 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
         def build(
             given: NDArray[np.float32], kind: str = kind, built: list[TunedIndex] = built
         ) -> TunedIndex:
-            built.append(TunedIndex.build(kind, given, "l2", 0.9))
+            make = TunedIndex.build if kind == "flat" else indexed
+            built.append(make(kind, given, "l2", 0.9))
             return built[0]
 
         def fill(out: NDArray[np.float32]) -> None:
@@ -171,7 +183,8 @@ def test_unknown_kinds_and_bad_numbers() -> None:
     """Refused with the nearest name, or the range."""
     with pytest.raises(UnknownNameError, match="Nearest: hnsw"):
         FaissVectorStore(4, index="hnws")
-    for options in ({"recall": 0}, {"recall": 1.1}, {"tail_rows": -1}):
+    wrong: list[dict[str, Any]] = [{"recall": 0}, {"recall": 1.1}, {"tail_rows": -1}]
+    for options in wrong:
         with pytest.raises(ValueError, match="Expected"):
             FaissVectorStore(4, **options)
     with pytest.raises(ValueError, match="dim"):

@@ -108,7 +108,7 @@ TestFaissMachine = Machine.TestCase
 TestFaissMachine.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
 TestLanceMachine = LanceMachine.TestCase
 TestLanceMachine.settings = settings(
-    max_examples=4,
+    max_examples=8,
     stateful_step_count=15,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

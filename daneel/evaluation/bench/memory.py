@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from daneel.errors import ConfigError
 from daneel.evaluation import evidence, provenance
@@ -33,6 +33,10 @@ PARTS = Registry(
     Entry("attention", f"{_HERE}.memory_attention:measure", "Hopfield (C-9), link slots, T-2"),
 )
 """Name of each part and the function that measures it."""
+REHEARSED = ("needles", "compression", "attention")
+"""Parts that know smaller sizes."""
+
+Size = TypeVar("Size")
 
 
 @dataclass(frozen=True)
@@ -57,17 +61,35 @@ class Options:
     repeats: int = 3
     """Interleaved repeats of every timing; the median counts."""
 
+    rehearse: bool = False
+    """Cut rows, streams and trainings to what takes seconds and keep all results in the folder of
+    the work: shows that everything runs, measures nothing. Of needles, compression, attention."""
+
     def __post_init__(self) -> None:
         """Checks the parts.
 
         Raises:
-            ConfigError: There are no repeats.
+            ConfigError: There are no repeats, or a part cannot be rehearsed.
             UnknownNameError: A part does not exist.
         """
         if self.repeats < 1:
             raise ConfigError(f"repeats is {self.repeats}. Expected at least 1.")
         for part in self.parts:
             PARTS.entry(part)
+            if self.rehearse and part not in REHEARSED:
+                raise ConfigError(
+                    f"The part {part!r} is to be rehearsed, but has one size only. Expected parts "
+                    f"among {', '.join(REHEARSED)}. Type `--parts {' '.join(REHEARSED)}`."
+                )
+
+    def sized(self, full: Size, rehearsed: Size) -> Size:
+        """The size to measure with."""
+        return rehearsed if self.rehearse else full
+
+    @property
+    def records(self) -> Path:
+        """Where the records of this run go."""
+        return self.sized(self.results, self.work / "rehearsal")
 
 
 def run(options: Options) -> int:
@@ -78,10 +100,9 @@ def run(options: Options) -> int:
         found: Sequence[Evidence] = PARTS.load(part)(options)
         seconds = time.perf_counter() - began
         for item in found:  # a part that did not time its figures took this long for all of them
-            evidence.append(
-                item if item.seconds else replace(item, seconds=seconds), options.results
-            )
-    print(table(options.results))
+            timed = item if item.seconds else replace(item, seconds=seconds)
+            evidence.append(timed, options.records)
+    print(table(options.records))
     return 0
 
 

@@ -23,8 +23,8 @@ from daneel.memory.multimodal import CrossModalMemory
 from daneel.memory.opening import open_store
 
 HELD, STEPS = 0.1, 1_500
-SIZES = (10_000, 100_000, 1_000_000)
-"""Entries of the stream when it is asked."""
+SIZES, REHEARSED = (10_000, 100_000, 1_000_000), (900, 1_800)
+"""Entries of the stream when it is asked, and in a rehearsal."""
 PIECE, QUERIES = 5_000, 900
 """Entries added at once; queries of each pair of modalities."""
 BARS = {"text": {"image": 85.0, "audio": 75.0}, "image": {"text": 85.0}, "audio": {"text": 75.0}}
@@ -35,7 +35,7 @@ def measure(options: Options) -> list[Evidence]:
     """Trains the encoders, streams the entries in, and asks at each size."""
     random, began = np.random.default_rng(options.seed), time.perf_counter()
     known, held = scenes.split(HELD, random)
-    encoders, losses = train(known, STEPS, random)
+    encoders, losses = train(known, options.sized(STEPS, 10), random)
     trained = time.perf_counter() - began
     details = {"training, s": trained, "loss": losses[-1], "chance, %": 100 / scenes.SCENES}
     callables = {modality: encoders.encoder(modality) for modality in MODALITIES}
@@ -43,7 +43,7 @@ def measure(options: Options) -> list[Evidence]:
     options.work.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=options.work) as folder, open_store(folder, DIM) as store:
         memory, stored = CrossModalMemory(store, callables), np.empty((3, 0), np.int64)
-        for size in SIZES:
+        for size in options.sized(SIZES, REHEARSED):
             stored = stream(memory, stored, size, random)
             items += _asked(
                 memory, stored, held, random, {"seed": options.seed, "details": details}

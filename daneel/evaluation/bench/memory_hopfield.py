@@ -29,8 +29,8 @@ from daneel.memory.attention.hopfield_modern import ModernRule
 
 ROW, TURNED = "C-9", 0.2
 """Turned of each probe: the nearest whole number of bits to this share, exactly so many."""
-PROBES, MEMORIES = 20_000, 500
-"""Probes of each load, over no more than so many memories."""
+PROBES, MEMORIES, REHEARSED = 20_000, 500, 200
+"""Probes of each load, over no more than so many memories; probes and patterns of a rehearsal."""
 ASKED, WITHIN = 95.0, 1.0
 """Percent of exact recalls, and percentage points below the nearest neighbour."""
 CEILING = "nearest neighbour"
@@ -58,15 +58,17 @@ LOADS = (
 
 def measure(options: Options) -> list[Evidence]:
     """Recall of every load by both rules and by the nearest neighbour."""
-    return [item for load in LOADS for item in _figures(load, options.seed)]
+    probes = options.sized(PROBES, REHEARSED)
+    loads = [load for load in LOADS if options.sized(True, load.patterns <= REHEARSED)]
+    return [item for load in loads for item in _figures(load, options.seed, probes)]
 
 
-def _figures(load: Load, seed: int) -> list[Evidence]:
+def _figures(load: Load, seed: int, probes: int) -> list[Evidence]:
     began = time.perf_counter()
     rules: dict[str, Rule] = {"modern Hopfield": ModernRule()}
     if load.classical:
         rules["classical Hopfield"] = ClassicalRule()
-    right, trials = recalled(load, rules, seed)
+    right, trials = recalled(load, rules, seed, probes)
     stamp: dict[str, Any] = {"seed": seed, "seconds": time.perf_counter() - began}
     row = f"{ROW}, {load.patterns} patterns of {load.bits} bits"
     bars = {"modern Hopfield": ASKED} if load.asked else {}
@@ -82,16 +84,18 @@ def _figures(load: Load, seed: int) -> list[Evidence]:
     return [*items, below]
 
 
-def recalled(load: Load, rules: dict[str, Rule], seed: int) -> tuple[dict[str, int], int]:
+def recalled(
+    load: Load, rules: dict[str, Rule], seed: int, probes: int = PROBES
+) -> tuple[dict[str, int], int]:
     """Exact recalls by each rule and by the nearest neighbour, of how many same probes."""
     generator = torch.Generator().manual_seed(seed)
-    repeats = min(MEMORIES, max(1, PROBES // load.patterns))
+    repeats = min(MEMORIES, max(1, probes // load.patterns))
     right = dict.fromkeys([*rules, CEILING], 0)
     for _ in range(repeats):
         patterns = random_signs(load.patterns, load.bits, generator)
-        probes = flipped(patterns, round(TURNED * load.bits), generator)
-        found = {who: _recall(rule, patterns, probes, generator) for who, rule in rules.items()}
-        found[CEILING] = nearest_recall(patterns, probes, patterns, generator)
+        noisy = flipped(patterns, round(TURNED * load.bits), generator)
+        found = {who: _recall(rule, patterns, noisy, generator) for who, rule in rules.items()}
+        found[CEILING] = nearest_recall(patterns, noisy, patterns, generator)
         for who, part in found.items():
             right[who] += round(part * len(patterns))
     return right, repeats * load.patterns

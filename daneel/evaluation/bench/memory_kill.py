@@ -1,36 +1,27 @@
 """Kill -9 while a store is written to, again and again, and look for every acknowledged row.
 
-In the shape of RocksDB's db_crashtest: a child writes and says on a pipe what was acknowledged; the
-parent kills it at a random moment, opens the store itself and compares with what must be there. The
-child of the next round goes on in the same store.
-
-    python -m daneel.evaluation.bench.memory_kill ADDRESS DIM FIRST DURABILITY
-
-is the child.
+In the shape of RocksDB's db_crashtest: a child (`daneel.memory.crash_writer`) writes and says on a
+pipe what was acknowledged; the parent kills it at a random moment, opens the store itself and
+compares with what must be there. The child of the next round goes on in the same store.
 """
 
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
+from daneel.memory import crash_writer
+from daneel.memory.crash_writer import COUNTER, ROWS, batch
 from daneel.memory.opening import open_store
 from daneel.memory.protocol import VectorStore
 
-ROWS = 20
-"""Rows of a batch."""
-
-COUNTER = "counter"
-"""An id that every batch replaces."""
-
-MODULE = "daneel.evaluation.bench.memory_kill"
+AT_ONCE = 50
+"""Batches that are read at once when the store is checked."""
 
 
 @dataclass
@@ -48,28 +39,14 @@ class Outcome:
     """Batches of which a part is there."""
 
 
-def batch(number: int, dim: int) -> tuple[list[str], NDArray[np.float32], list[dict[str, int]]]:
-    """Ids, vectors and metadata that batch `number` writes; the last row is the counter."""
-    ids = [f"{number}-{row}" for row in range(ROWS)] + [COUNTER]
-    vectors = np.random.default_rng(number).normal(size=(len(ids), dim)).astype(np.float32)
-    return ids, vectors, [{"batch": number}] * len(ids)
+@dataclass(frozen=True)
+class Written:
+    """Numbers of the batches whose calls returned."""
 
+    added: set[int] = field(default_factory=set)
 
-def removed(number: int) -> str:
-    """The id that is deleted after batch `number`: a row of an earlier one."""
-    return f"{number - 3}-0"
-
-
-def write(address: str, dim: int, first: int, durability: str) -> None:
-    """The child: batches for ever, each said on standard output once it is acknowledged."""
-    store = open_store(address, dim, durability=durability)
-    number = first
-    while True:
-        store.add(*batch(number, dim))
-        print(f"add {number}", flush=True)
-        store.delete([removed(number)])
-        print(f"delete {number}", flush=True)
-        number += 1
+    deleted: set[int] = field(default_factory=set)
+    """Those after which a row of an earlier batch was deleted."""
 
 
 def kill_again_and_again(
@@ -91,14 +68,14 @@ def kill_again_and_again(
         longest_s: A child is killed at a random moment up to so long after its first answer.
     """
     rng, outcome = random.Random(seed), Outcome()
-    added, deleted, first = set[int](), set[int](), 0
+    written, first = Written(), 0
     for _ in range(kills):
         for verb, number in _round(address, dim, first, durability, rng.uniform(0, longest_s)):
-            (added if verb == "add" else deleted).add(number)
+            (written.added if verb == "add" else written.deleted).add(number)
         outcome.kills += 1
         with open_store(address, dim, durability=durability) as store:
-            first = _check(store, dim, added, deleted, first, outcome)
-    outcome.acknowledged = len(added) * ROWS
+            first = _check(store, dim, written, first, outcome)
+    outcome.acknowledged = len(written.added) * ROWS
     return outcome
 
 
@@ -106,7 +83,8 @@ def _round(
     address: str, dim: int, first: int, durability: str, seconds: float
 ) -> Iterator[tuple[str, int]]:
     """What a child acknowledged before it was killed."""
-    command = [sys.executable, "-m", MODULE, address, str(dim), str(first), durability]
+    arguments = [address, str(dim), str(first), durability]
+    command = [sys.executable, "-m", crash_writer.__name__, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         timer: threading.Timer | None = None
@@ -117,49 +95,64 @@ def _round(
             if timer is None:
                 timer = threading.Timer(seconds, child.kill)
                 timer.start()
-    if timer is None:
-        raise RuntimeError(f"The child that writes to {address} ended before it wrote anything.")
+    if child.returncode != -signal.SIGKILL:
+        raise RuntimeError(f"The child that writes to {address} ended itself: {child.returncode}.")
 
 
-def _check(
-    store: VectorStore, dim: int, added: set[int], deleted: set[int], first: int, outcome: Outcome
-) -> int:
+def _check(store: VectorStore, dim: int, written: Written, first: int, outcome: Outcome) -> int:
     """Compare the store with what was acknowledged; the number of the next batch."""
-    number = 0
-    while _check_batch(store, dim, number, added, deleted, outcome) or number in added:
-        number += 1
-    found = store.get([COUNTER]).metadata
-    if number and (not found or found[0] != {"batch": number - 1}):
+    acknowledged = max(written.added, default=-1) + 1
+    end = max(first, acknowledged) + 1  # the batch that was being written may be there, too
+    there = [
+        number
+        for start in range(0, end, AT_ONCE)
+        for number in _check_batches(
+            store, dim, range(start, min(start + AT_ONCE, end)), written, outcome
+        )
+    ]
+    last = max(there, default=-1)
+    if last >= 0 and not _is_counted(store, dim, last):
         outcome.lost.append(COUNTER)
-    return max(number, first)
+    return max(last + 1, end - 1)
 
 
-def _check_batch(
-    store: VectorStore, dim: int, number: int, added: set[int], deleted: set[int], outcome: Outcome
-) -> bool:
-    """Whether any row of the batch is there."""
-    ids, vectors, metadata = batch(number, dim)
-    rows = store.get(ids[:ROWS])
-    there = dict(zip(rows.ids, range(len(rows.ids)), strict=True))
-    for at, name in enumerate(ids[:ROWS]):
-        gone = at == 0 and (number + 3) in deleted
-        maybe = at == 0 and number + 3 in added | {max(added, default=-1) + 1}
-        if name in there:
-            same = rows.vectors[there[name]].tobytes() == vectors[at].tobytes()
-            if gone or not same or rows.metadata[there[name]] != metadata[at]:
-                outcome.lost.append(name)
-        elif number in added and not gone and not maybe:
-            outcome.lost.append(name)
-    if 0 < len(there) < ROWS - 1:
+def _check_batches(
+    store: VectorStore, dim: int, numbers: range, written: Written, outcome: Outcome
+) -> list[int]:
+    """The batches of which any row is there."""
+    expected = {number: batch(number, dim) for number in numbers}
+    rows = store.get([name for ids, _, _ in expected.values() for name in ids[:ROWS]])
+    places = {name: place for place, name in enumerate(rows.ids)}
+    found = list[int]()
+    for number, (ids, vectors, metadata) in expected.items():
+        there = {at: places[name] for at, name in enumerate(ids[:ROWS]) if name in places}
+        for at, place in there.items():
+            same = rows.vectors[place].tobytes() == vectors[at].tobytes()
+            if not same or rows.metadata[place] != metadata[at]:
+                outcome.lost.append(ids[at])
+        _count(number, {*there}, written, outcome)
+        if there:
+            found.append(number)
+    return found
+
+
+def _count(number: int, there: set[int], written: Written, outcome: Outcome) -> None:
+    """Note the rows of a batch that are missing, or there although they were deleted."""
+    missing = {*range(ROWS)} - there
+    if number + 3 in written.added:  # the call that deletes row 0 has begun
+        missing -= {0}
+    if number in written.added:
+        outcome.lost.extend(f"{number}-{at}" for at in sorted(missing))
+    if there and missing:
         outcome.torn.append(number)
-    return bool(there)
+    if number + 3 in written.deleted and 0 in there:
+        outcome.lost.append(f"{number}-0 (deleted)")
 
 
-def main(arguments: Sequence[str]) -> None:
-    """The child's command line."""
-    address, dim, first, durability = arguments
-    write(address, int(dim), int(first), durability)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def _is_counted(store: VectorStore, dim: int, last: int) -> bool:
+    """Whether the row that every batch replaces is that of the last one, to a search as well."""
+    _, vectors, metadata = batch(last, dim)
+    rows = store.get([COUNTER])
+    if rows.metadata != metadata[-1:] or rows.vectors.tobytes() != vectors[-1].tobytes():
+        return False
+    return store.search(vectors[-1], 1).ids[0, 0] == COUNTER

@@ -36,6 +36,8 @@ BACKBONES, DIM, SLOTS, STEPS = ("gru", "retention"), 48, 32, 900
 """What is measured: one layer with slots, against two layers without."""
 GAPS, STREAMS = (24, 2_048, 16_384), 64
 """Tokens between telling and asking, the first as in training; streams of each."""
+REHEARSAL = (10, (24, 200), 4)
+"""Steps, gaps and streams."""
 FAR, WANTED = 2_048, 95.0
 """From this gap on, so many percent must be right with slots."""
 
@@ -43,15 +45,16 @@ FAR, WANTED = 2_048, 95.0
 def measure(options: Options) -> list[Evidence]:
     """Recall over each gap of every backbone, with link slots and without."""
     models = [(name, slots) for name in BACKBONES for slots in (SLOTS, 0)]
-    return [item for name, slots in models for item in _measured(name, slots, options.seed)]
+    return [item for name, slots in models for item in _measured(name, slots, options)]
 
 
-def _measured(name: str, slots: int, seed: int) -> list[Evidence]:
-    began = time.perf_counter()
+def _measured(name: str, slots: int, options: Options) -> list[Evidence]:
+    began, seed = time.perf_counter(), options.seed
+    steps, gaps, count = options.sized((STEPS, GAPS, STREAMS), REHEARSAL)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = Recaller(name, DIM, slots, depth=1 if slots else 2)
-    losses = train(model, STEPS, torch.Generator().manual_seed(seed))
+    losses = train(model, steps, torch.Generator().manual_seed(seed))
     details: dict[str, Any] = {
         "weights": sum(weight.numel() for weight in model.parameters()),
         "training, s": time.perf_counter() - began,
@@ -60,11 +63,11 @@ def _measured(name: str, slots: int, seed: int) -> list[Evidence]:
     }
     generator, items = torch.Generator().manual_seed(seed + 1), []
     subject = f"{name} with link slots" if slots else f"{name}, plain"
-    for gap in GAPS:
-        right = recall(model, gap, STREAMS, generator)
+    for gap in gaps:
+        right = recall(model, gap, count, generator)
         bar = WANTED if slots and gap >= FAR else None
         row, seconds = f"R-1, recall over {gap} tokens", time.perf_counter() - began
-        items.append(share(row, "right answers", subject, right, STREAMS * PAIRS, bar,
+        items.append(share(row, "right answers", subject, right, count * PAIRS, bar,
                            seed=seed, seconds=seconds, details=details))  # fmt: skip
     return items
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from daneel.evaluation.bench import memory_disk
 from daneel.evaluation.bench.memory import Options, figure
 from daneel.evaluation.bench.memory_shares import share
 from daneel.evaluation.bench.memory_stream import Encoder, Question, make_stream, nearest
@@ -31,6 +32,8 @@ from daneel.memory.opening import open_store
 
 ROW = "C-7"
 TOKENS, NEEDLES, DIM, K = 1_000_000, 1000, 512, 8
+REHEARSAL = (40_000, 50)
+"""Tokens and needles."""
 BYTES, RECENT, SEGMENT, RAM_ROWS, BATCH = 64, 512, 1024, 256, 1024
 """Bytes of a row's code (its raw key has 4 * DIM), rows kept exact, of a segment, in RAM."""
 HIT, P95_MS, RAM = 95.0, 20.0, 25.0
@@ -51,7 +54,7 @@ class Answers:
 
 def measure(options: Options) -> list[Evidence]:
     """Row C-7."""
-    return measured(options, TOKENS, NEEDLES)
+    return measured(options, *options.sized((TOKENS, NEEDLES), REHEARSAL))
 
 
 def measured(options: Options, tokens: int, needles: int) -> list[Evidence]:
@@ -63,8 +66,8 @@ def measured(options: Options, tokens: int, needles: int) -> list[Evidence]:
     queries = encoder.vectors([question.words for question in asked])
     folder = options.work / "needles"
     shutil.rmtree(folder, ignore_errors=True)
-    spent, working_set = fill(folder, keys)
-    disk = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    spent, working_set = fill(folder, keys, options)
+    disk = memory_disk.bytes_in(folder)
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         answers = pool.apply(answer, (folder, queries))
@@ -110,7 +113,7 @@ def opened(folder: Path) -> HierarchicalMemory:
     return HierarchicalMemory(past, ram_rows=RAM_ROWS, cache=SSDCache(folder / "cache", DIM))
 
 
-def fill(folder: Path, keys: NDArray[np.float32]) -> tuple[float, int]:
+def fill(folder: Path, keys: NDArray[np.float32], options: Options) -> tuple[float, int]:
     """Adds all keys, closes, compacts; returns seconds of adding and bytes of learning."""
     began = time.perf_counter()
     with opened(folder) as memory:
@@ -123,7 +126,7 @@ def fill(folder: Path, keys: NDArray[np.float32]) -> tuple[float, int]:
     spent = time.perf_counter() - began
     with open_store(folder / "store") as store:  # files of rows that were evicted are let go
         assert isinstance(store, LanceStore)
-        store.compact()
+        memory_disk.compact(store, options)
     return spent, working_set
 
 

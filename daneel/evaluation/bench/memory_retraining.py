@@ -84,7 +84,8 @@ def retrained(plan: Plan, seed: int) -> ChunkwiseRetrainer[Tensor]:
 
 def measure(options: Options) -> list[Evidence]:
     """Forgetting and final scores with replay and without."""
-    plans = {"with replay": PLAN, "without replay": replace(PLAN, replay=0.0)}
+    plan = replace(PLAN, steps=options.sized(PLAN.steps, 2))
+    plans = {"with replay": plan, "without replay": replace(plan, replay=0.0)}
     return [item for who, plan in plans.items() for item in _measured(who, plan, options)]
 
 

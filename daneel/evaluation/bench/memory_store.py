@@ -76,7 +76,8 @@ def clustered(
 ) -> NDArray[np.float32]:
     """Unit vectors `[count, dim]` around centres."""
     noise = np.float32(SPREAD) * rng.standard_normal((count, dim), np.float32)
-    return prepared(centres[rng.integers(0, len(centres), count)] + noise, "cosine")
+    found = centres[rng.integers(0, len(centres), count)] + noise
+    return prepared(found.astype(np.float32, copy=False), "cosine")
 
 
 def _data(options: Options, sizes: Sizes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -145,13 +146,14 @@ def _searches(options: Options, sizes: Sizes, work: Path) -> list[Evidence]:
 def _askers(
     store: LanceStore, raw: Any, queries: NDArray[np.float32]
 ) -> dict[str, Callable[[], Any]]:
-    view, rows = store._rows().view, [query[None] for query in queries]
+    view, rows = store._rows.live().view, [query[None] for query in queries]
     plan = view.base.index.plan(K, None)
-    index = view.base.index
+    index, near = view.base.index, plan.near
+    assert near is not None, "nothing to compare: the index scans exactly"
     return {
         "store": lambda: [store.search(query, K) for query in rows],
         "faiss": lambda: [raw.search(query, K) for query in rows],
-        "own": lambda: [index._search(query, K, plan.near, None) for query in rows],
+        "own": lambda: [index._search(query, K, near, None) for query in rows],
         "store many": lambda: store.search(queries, K),
         "faiss many": lambda: raw.search(queries, K),
     }

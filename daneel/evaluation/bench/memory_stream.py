@@ -116,7 +116,7 @@ class Encoder:
         """Learns which words are how rare."""
         self.known = {w: n for n, w in enumerate(sorted({w for c in chunks for w in c}))}
         self.counts = self._counted(chunks)
-        present = np.asarray((self.counts > 0).sum(0)).ravel()
+        present = self.counts.getnnz(0)
         self.rarity = np.log1p((len(chunks) - present + 0.5) / (present + 0.5))
         rng = np.random.default_rng(seed)
         self._axes = rng.standard_normal((len(self.known), dim), np.float32)
@@ -133,7 +133,8 @@ class Encoder:
     def vectors(self, texts: list[list[str]] | None = None) -> NDArray[np.float32]:
         """Unit vectors `[N, D]` of texts; of all chunks when left out."""
         counted = self.counts if texts is None else self._counted(texts)
-        present = (counted > 0).multiply(self.rarity[None]).tocsr().astype(np.float32)
+        rarity = self.rarity[counted.indices].astype(np.float32)
+        present = csr_matrix((rarity, counted.indices, counted.indptr), counted.shape)
         made = np.asarray(present @ self._axes)
         return made / np.maximum(np.linalg.norm(made, axis=1, keepdims=True), 1e-12)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,11 +77,12 @@ class ChatSummariser:
         return np.repeat(vector[None], count, axis=0)
 
     def scores(
-        self, summary: bytes, queries: NDArray[np.float32], metric: str
-    ) -> NDArray[np.float32]:
+        self, summaries: Sequence[bytes], queries: NDArray[np.float32], metric: str
+    ) -> Iterator[NDArray[np.float32]]:
         """See `Summariser.scores`."""
-        vector = self.expand(summary, np.zeros(1, np.int64))
-        return np.repeat(score_all(queries, vector, metric), _read(summary)["rows"], axis=1)
+        for summary in summaries:
+            vector = self.expand(summary, np.zeros(1, np.int64))
+            yield np.repeat(score_all(queries, vector, metric), _read(summary)["rows"], axis=1)
 
     def state(self) -> list[NDArray[np.float32]]:
         """Nothing: a summary holds all it needs."""

@@ -75,7 +75,8 @@ class ContextSummaryMemory:
     def _ranked(self, asked: np.ndarray, promising: Hits, k: int) -> Hits:
         """Hits by the exact vectors of what the summaries proposed."""
         wanted = sorted({name for row in promising.ids for name in row if name is not None})
-        rows = self.originals.get(wanted) if wanted else Rows([], np.empty((0, self.dim)), [])
+        nothing = Rows([], np.empty((0, self.dim), np.float32), [])
+        rows = self.originals.get(wanted) if wanted else nothing
         at = {name: row for row, name in enumerate(rows.ids)}
         hits = empty_hits(len(asked), k)
         for query, names in enumerate(promising.ids):

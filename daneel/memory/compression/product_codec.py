@@ -54,7 +54,7 @@ class ProductCodec:
 
     def encode(self, vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Codes `[N, L M]` of `[N, D]`, level by level."""
-        rest = (vectors - self.mean) @ self.rotation
+        rest = np.matmul(vectors - self.mean, self.rotation)
         codes = np.empty((len(vectors), self.levels * self.parts), np.uint8)
         for level, book in enumerate(self.books):
             for part, span in enumerate(self.spans):

@@ -26,7 +26,7 @@ def best(
         near = found >= edge
         rows, found = rows[near], found[near]
     pairs = zip(found.tolist(), rows.tolist(), strict=True)
-    return sorted((-score, ids[row], row) for score, row in pairs)[:k]
+    return sorted((-float(score), ids[int(row)], int(row)) for score, row in pairs)[:k]
 
 
 def merged(pools: Iterable[Iterable[tuple]], k: int) -> list[tuple]:

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from daneel.errors import MemoryStoreError
 from daneel.memory.protocol import Rows, VectorStore
 
-PAGE = 64
+PAGE, FEW = 64, 8
+"""Rows that are read at once; segments, which are long."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def write_state(number: int, state: NDArray[np.float32]) -> Iterator[Written]:
 
 def read_segments(store: VectorStore) -> Iterator[Segment]:
     """Every segment, oldest first."""
-    for rows in _pages(store, "segment/{:08d}", 0):
+    for rows in _pages(store, "segment/{:08d}", 0, FEW):
         for entry in rows.metadata:
             summary = base64.b64decode(entry["summary"])
             parts = (entry["until"], entry["ids"], entry["metadata"], entry["deleted"])

@@ -6,13 +6,14 @@ Legend: N rows of a segment, D dimensions, Q queries, S bytes of a code.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from daneel.errors import MemoryStoreError
+from daneel.memory.compression.product_codec import CENTRES
 from daneel.memory.compression.reservoir import Fetch
 from daneel.memory.compression.streaming import Codes, StreamingCompressor
 from daneel.memory.protocol import Rows
@@ -40,9 +41,9 @@ class Summariser(Protocol):
         ...
 
     def scores(
-        self, summary: bytes, queries: NDArray[np.float32], metric: str
-    ) -> NDArray[np.float32]:
-        """Scores `[Q, N]` of queries `[Q, D]` and the vectors that `expand` gives."""
+        self, summaries: Sequence[bytes], queries: NDArray[np.float32], metric: str
+    ) -> Iterator[NDArray[np.float32]]:
+        """Of each summary, scores `[Q, N]` of queries `[Q, D]` and what `expand` gives."""
         ...
 
     def state(self) -> list[NDArray[np.float32]]:
@@ -89,16 +90,23 @@ class CodecSummariser:
         return self.compressor.decode(Codes(version, chosen))
 
     def scores(
-        self, summary: bytes, queries: NDArray[np.float32], metric: str
-    ) -> NDArray[np.float32]:
+        self, summaries: Sequence[bytes], queries: NDArray[np.float32], metric: str
+    ) -> Iterator[NDArray[np.float32]]:
         """See `Summariser.scores`; from tables of inner products, without decoding."""
-        version, lengths, codes = _read(summary)
-        codec = self.compressor.codec(version)
-        tables = codec.tables(queries)
-        dots = np.repeat((queries @ codec.mean)[:, None], len(lengths), axis=1)
-        for at, column in enumerate(codes):
-            dots += np.take(tables[:, at], column, axis=1)
-        return _as_scores(dots, np.linalg.norm(queries, axis=1)[:, None], lengths[None], metric)
+        tables = dict[int, NDArray[np.float32]]()
+        means = dict[int, NDArray[np.float32]]()
+        own = np.linalg.norm(queries, axis=1)[:, None]
+        starts = CENTRES * np.arange(self.compressor.bytes_per_row)[:, None]
+        for version, lengths, codes in map(_read, summaries):
+            if version not in tables:
+                codec = self.compressor.codec(version)
+                tables[version] = codec.tables(queries).reshape(len(queries), -1)
+                means[version] = queries @ codec.mean
+            entries = starts[: len(codes)] + codes
+            dots = np.repeat(means[version][:, None], len(lengths), axis=1)
+            for row, table in zip(dots, tables[version], strict=True):
+                row += table.take(entries).sum(0)
+            yield _as_scores(dots, own, lengths[None], metric)
 
     def state(self) -> list[NDArray[np.float32]]:
         """See `Summariser.state`: the versions of the codec."""

@@ -134,15 +134,13 @@ class SummarizingMemory:
         self, asked: NDArray[np.float32], k: int, condition: dict[str, Any]
     ) -> Iterator[list[list[tuple]]]:
         """For every segment, and the exact rows, the k best of each query."""
-        for segment in self._history.segments:
-            rows = np.flatnonzero(segment.alive)
-            if condition:
-                held = [matches(condition, json.loads(segment.metadata[row])) for row in rows]
-                rows = rows[np.array(held, bool)]
-            if len(rows):
-                scores = self.summariser.scores(segment.summary, asked, self.metric)
-                texts = segment.metadata
-                yield [_ranked(segment.ids, one, k, rows, texts.__getitem__) for one in scores]
+        found = [(segment, _holding(segment, condition)) for segment in self._history.segments]
+        found = [(segment, rows) for segment, rows in found if len(rows)]
+        summaries = [segment.summary for segment, _ in found]
+        every = self.summariser.scores(summaries, asked, self.metric)
+        for (segment, rows), scores in zip(found, every, strict=True):
+            texts = segment.metadata
+            yield [_ranked(segment.ids, one, k, rows, texts.__getitem__) for one in scores]
         events = [e for e in self._history.exact() if matches(condition, e.metadata)]
         if events:
             vectors = np.array([event.vector for event in events], np.float32)
@@ -260,6 +258,15 @@ class SummarizingMemory:
 
 def _default_summariser(dim: int) -> Summariser:
     return CodecSummariser(StreamingCompressor(dim, max(dim // 4, 1)))
+
+
+def _holding(segment: Segment, condition: dict[str, Any]) -> NDArray[np.int64]:
+    """The rows of a segment that are there and for which the condition holds."""
+    rows = np.flatnonzero(segment.alive)
+    if not condition:
+        return rows
+    held = [matches(condition, json.loads(segment.metadata[row])) for row in rows]
+    return rows[np.array(held, bool)]
 
 
 def _ranked(

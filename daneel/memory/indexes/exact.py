@@ -71,8 +71,8 @@ def rescore(
     metric: Metric,
     candidates: NDArray[np.int64],
 ) -> Found:
-    """The k best of the candidates `[Q, C]` (-1 is none) of each query, by the stored vectors."""
-    return _refine(queries, vectors, k, metric, [[row[row >= 0]] for row in candidates])
+    """The k best of the candidates `[Q, C]` (each once, -1 is none), by the stored vectors."""
+    return _refine(queries, vectors, k, metric, [[np.sort(row[row >= 0])] for row in candidates])
 
 
 def _rough(
@@ -91,7 +91,8 @@ def _rough(
             rough = 2 * rough - squares - own
         elif metric == "cosine":
             rough, size = rough / np.sqrt(np.where(squares > 0, squares, 1)), np.ones_like(own)
-            rough[:, (squares < TINY) & block.any(1)] = np.inf
+            lost = (squares < TINY) & block.any(1) | np.isinf(squares)
+            rough[:, lost] = np.inf
     slack = np.float32(4e-7 * np.sqrt(block.shape[1])) * size
     # Where float32 overflows nothing can be told apart: those rows are all candidates.
     return np.nan_to_num(rough, nan=np.inf, posinf=np.inf, neginf=np.inf), slack
@@ -110,7 +111,9 @@ def _candidates(
     """Positions in the block that may be among the k best, by query."""
     if rough.shape[1] <= k:
         return [np.flatnonzero(row > -np.inf) for row in rough]
-    last = np.partition(rough, -k, axis=1)[:, -k][:, None]
+    # Scores that float32 lost (infinite) may be bad ones: the k best are counted without them.
+    known = rough if rough.max() < np.inf else np.where(np.isinf(rough), -np.inf, rough)
+    last = np.partition(known, -k, axis=1)[:, -k][:, None]
     with np.errstate(invalid="ignore"):
         least = np.where(np.isfinite(last), last - slack, last)
     return [
@@ -127,11 +130,12 @@ def _refine(
     near: list[list[NDArray[np.int64]]],
     names: Sequence[str] | None = None,
 ) -> Found:
+    """Order the candidates `near` of each query, each once and ascending, by exact scores."""
     scores, positions = nothing(len(queries), k)
     for query, parts in enumerate(near):
         if not parts:
             continue
-        at = np.unique(np.concatenate(parts))
+        at = np.concatenate(parts)
         if names is not None:
             at = np.array(sorted(at.tolist(), key=names.__getitem__), np.int64)
         exact = score_all(queries[query : query + 1], np.asarray(vectors[at]), metric)[0]

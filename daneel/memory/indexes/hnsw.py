@@ -11,7 +11,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from daneel.memory.indexes.kind import Setting, blocks, faiss_metric, ladder
+from daneel.memory.indexes.kind import FAISS, Setting, blocks, faiss_metric, ladder
 from daneel.memory.protocol import Metric
 
 NEIGHBOURS, BUILT_WITH, LONGEST = 16, 100, 1024
@@ -31,10 +31,10 @@ class Hnsw:
             index.add(block)
         return index
 
-    def settings(self, index: faiss.Index) -> list[Setting]:
+    def settings(self, index: Any) -> list[Setting]:
         """By the length of the queue."""
         return [Setting(probes) for probes in ladder(LONGEST) if probes >= 16]
 
     def parameters(self, setting: Setting, selector: Any) -> Any:
         """See `Kind.parameters`."""
-        return faiss.SearchParametersHNSW(efSearch=setting.probes, sel=selector)
+        return FAISS.SearchParametersHNSW(efSearch=setting.probes, sel=selector)

@@ -49,7 +49,8 @@ class TunedIndex:
         plans: dict[int, Plan] | None = None,
     ) -> None:
         """Of a built FAISS index; None and None scan exactly."""
-        self.kind, self.vectors, self.metric, self.recall = kind, vectors, metric, recall
+        self.kind, self.vectors, self.recall = kind, vectors, recall
+        self.metric: Metric = metric
         self._index: Any = index
         self.plans = dict(plans or {})
         self._parameters: dict[Setting, Any] = {}

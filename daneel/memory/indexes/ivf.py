@@ -11,7 +11,15 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from daneel.memory.indexes.kind import Setting, blocks, faiss_metric, ladder, lists_for, sample
+from daneel.memory.indexes.kind import (
+    FAISS,
+    Setting,
+    blocks,
+    faiss_metric,
+    ladder,
+    lists_for,
+    sample,
+)
 from daneel.memory.protocol import Metric
 
 TRAINED_ON = 48
@@ -34,13 +42,13 @@ class Ivf:
             index.add(block)
         return index
 
-    def settings(self, index: faiss.Index) -> list[Setting]:
+    def settings(self, index: Any) -> list[Setting]:
         """By the number of lists looked into; all of them is exact."""
         return [Setting(probes) for probes in ladder(index.nlist)]
 
     def parameters(self, setting: Setting, selector: Any) -> Any:
         """See `Kind.parameters`."""
-        return faiss.SearchParametersIVF(nprobe=setting.probes, sel=selector)
+        return FAISS.SearchParametersIVF(nprobe=setting.probes, sel=selector)
 
 
 def prepare_lists(index: Any, metric: Metric, seed: int) -> None:

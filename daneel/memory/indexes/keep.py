@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
+
+from daneel.memory.indexes.kind import FAISS
 
 SELECTIVE = 2048
 """Up to so many rows are simply looked at, each; their vectors are kept at hand."""
@@ -27,7 +28,7 @@ class Keep:
     def selector(self) -> Any:
         """FAISS's form; keeps its own bits alive."""
         self._bits = np.packbits(self.mask, bitorder="little")
-        return faiss.IDSelectorBitmap(self._bits)
+        return FAISS.IDSelectorBitmap(self._bits)
 
     @cached_property
     def positions(self) -> NDArray[np.int64]:

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from daneel.memory.indexes.exact import unit
 from daneel.memory.protocol import Metric
 
+FAISS: Any = faiss
+"""FAISS without its annotations, which know neither keyword arguments nor subclasses."""
+
 BLOCK = 65_536
 
 
@@ -42,7 +45,7 @@ class Kind(Protocol):
         """An index over `[N, D]`; positions are row numbers."""
         ...
 
-    def settings(self, index: faiss.Index) -> list[Setting]:
+    def settings(self, index: Any) -> list[Setting]:
         """From the quickest to the most thorough."""
         ...
 

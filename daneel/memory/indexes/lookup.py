@@ -36,7 +36,7 @@ class Lookup:
         present = np.flatnonzero(self._hashes[np.minimum(first, len(self._hashes) - 1)] == wanted)
         guesses = self._order[first[present]]
         texts = self._ids.take(guesses)
-        for at, guess, text in zip(present.tolist(), guesses.tolist(), texts, strict=True):
+        for at, guess, text in zip(map(int, present), guesses.tolist(), texts, strict=True):
             found[at] = guess if text == ids[at] else self._collided(int(first[at]), ids[at])
         return found
 

@@ -12,7 +12,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from daneel.memory.indexes.kind import Setting, blocks, ladder, sample
+from daneel.memory.indexes.kind import FAISS, Setting, blocks, ladder, sample
 from daneel.memory.protocol import Metric
 
 BITS_A_DIM = 8
@@ -28,14 +28,14 @@ class Lsh:
         """An index over `[N, D]`; thresholds of the bits are the medians of a sample."""
         dim = vectors.shape[1]
         index = faiss.IndexLSH(dim, BITS_A_DIM * dim, True, True)
-        rotation = faiss.downcast_VectorTransform(index.rrot)
+        rotation = FAISS.downcast_VectorTransform(index.rrot)
         rotation.init(seed)
         index.train(sample(vectors, TRAINED_ON, metric, seed))
         for block in blocks(vectors, metric):
             index.add(block)
         return index
 
-    def settings(self, index: faiss.Index) -> list[Setting]:
+    def settings(self, index: Any) -> list[Setting]:
         """By candidates scored again."""
         return [Setting(1, factor) for factor in ladder(512)]
 

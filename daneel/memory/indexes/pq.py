@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daneel.memory.indexes.ivf import TRAINED_ON, prepare_lists
-from daneel.memory.indexes.kind import Setting, blocks, faiss_metric, ladder, lists_for, sample
+from daneel.memory.indexes.kind import (
+    FAISS,
+    Setting,
+    blocks,
+    faiss_metric,
+    ladder,
+    lists_for,
+    sample,
+)
 from daneel.memory.protocol import Metric
 
 DIMS_A_BYTE = 4
@@ -38,7 +46,7 @@ class Pq:
             index.add(block)
         return index
 
-    def settings(self, index: faiss.Index) -> list[Setting]:
+    def settings(self, index: Any) -> list[Setting]:
         """By lists looked into and candidates scored again."""
         return sorted(
             (Setting(probes, factor) for probes in ladder(index.nlist) for factor in FACTORS),
@@ -47,7 +55,7 @@ class Pq:
 
     def parameters(self, setting: Setting, selector: Any) -> Any:
         """See `Kind.parameters`."""
-        return faiss.SearchParametersIVF(nprobe=setting.probes, sel=selector)
+        return FAISS.SearchParametersIVF(nprobe=setting.probes, sel=selector)
 
 
 def bytes_of(dim: int) -> int:

@@ -19,7 +19,7 @@ from daneel.memory.check import check_ids, check_metadata, check_metric, check_v
 from daneel.memory.indexes.base import Base
 from daneel.memory.indexes.index import KINDS
 from daneel.memory.indexes.live import Live
-from daneel.memory.protocol import Hits, Metadata, Rows, Where
+from daneel.memory.protocol import Hits, Metadata, Metric, Rows, Where
 
 
 class FaissVectorStore:
@@ -45,7 +45,8 @@ class FaissVectorStore:
             UnknownNameError: There is no such index.
         """
         check_options(dim, index, recall, tail_rows)
-        self.dim, self.metric = dim, check_metric(metric)
+        self.dim = dim
+        self.metric: Metric = check_metric(metric)
         self._index, self._recall, self._tail_rows = index, recall, tail_rows
         self._live: Live | None = Live(Base.empty(dim, self.metric))
         self._lock = threading.RLock()

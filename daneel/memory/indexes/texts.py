@@ -46,7 +46,7 @@ class Texts:
         """Map what `save` wrote."""
         return cls(
             mapped(folder / f"{name}.ends", np.int64),
-            memoryview(mapped(folder / f"{name}.bytes", np.uint8)),
+            mapped(folder / f"{name}.bytes", np.uint8).data,
         )
 
 

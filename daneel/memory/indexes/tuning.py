@@ -25,6 +25,12 @@ LEVELS = (10, 100, 1000)
 NEAR, FAR = 160, 128
 """Queries of either sort: rows themselves, and points drawn without regard to them."""
 
+WIDEST = 4.0
+"""Points drawn without regard to the rows lie up to so many times as far from their middle."""
+
+AT_ONCE = 32
+"""Queries asked before it is seen whether the target can still be reached."""
+
 OUTLIERS = 0.01
 """Share of rows so far from all others that they do not say what near is."""
 
@@ -76,7 +82,8 @@ def tune(index: TunedIndex, k: int, keep: Keep | None, seed: int = 0) -> Plan:
     alike = far_truth[:, 0] >= threshold
     groups = [(near, truth, rows), (far[alike], far_truth[alike], None)]
     near_setting, recall = _quickest(index, k, keep, groups, target)
-    far_setting, _ = _quickest(index, k, keep, [(far, far_truth, None)], target)
+    strange = ~alike if not alike.all() else alike
+    far_setting, _ = _quickest(index, k, keep, [(far[strange], far_truth[strange], None)], target)
     rough = None
     if index.kind is not None and index.kind.rescored and near_setting is not None:
         scores = _rough_scores(index, near, k, near_setting, keep, rows)
@@ -93,26 +100,44 @@ def _quickest(
 ) -> tuple[Setting | None, float]:
     """The first setting of the ladder that reaches the target on every group, and its recall."""
     for setting in index.ladder():
-        reached = [_reached(index, k, keep, group, setting) for group in groups if len(group[0])]
-        if min(reached, default=1.0) >= target:
-            return setting, min(reached, default=1.0)
+        lowest = 1.0
+        for group in groups:
+            lowest = min(lowest, _reached(index, k, keep, group, setting, target))
+            if lowest < target:
+                break
+        else:
+            return setting, lowest
     return None, 1.0
 
 
-def _reached(index: TunedIndex, k: int, keep: Keep | None, group: Group, setting: Setting) -> float:
+def _reached(
+    index: TunedIndex, k: int, keep: Keep | None, group: Group, setting: Setting, target: float
+) -> float:
+    """The recall of a group; 0 as soon as so much is missed that the target is out of reach."""
     queries, truth, rows = group
-    scores, at = index.ask(queries, k + (rows is not None), setting, keep)
-    found = scores if rows is None else _without(rows, scores, at)
-    return _recall(found[:, :k], truth[:, :k])
+    wanted = np.isfinite(truth[:, :k]).sum(1)
+    allowed, missed = (1 - target) * wanted.sum() + 1e-9, 0
+    for start in range(0, len(queries), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        scores, at = index.ask(queries[part], k + (rows is not None), setting, keep)
+        found = scores if rows is None else _without(rows[part], scores, at)
+        missed += int(wanted[part].sum() - _good(found[:, :k], truth[part, :k]).sum())
+        if missed > allowed:
+            return 0.0
+    return 1 - missed / max(int(wanted.sum()), 1)
 
 
 def _recall(found: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
     """Mean share of hits at least as good as the last true one."""
+    return float(_good(found, truth).sum() / max(int(np.isfinite(truth).sum()), 1))
+
+
+def _good(found: NDArray[np.float32], truth: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Hits `[Q]` at least as good as the last true one, at most as many as there are."""
     real = np.isfinite(truth)
     last = np.where(real, truth, np.inf).min(axis=1, keepdims=True, initial=np.inf)
     good = (found >= last - _slack(truth)) & np.isfinite(found)
-    wanted = real.sum(1)
-    return float(np.minimum(good.sum(1), wanted).sum() / max(int(wanted.sum()), 1))
+    return np.minimum(good.sum(1), real.sum(1))
 
 
 def _slack(truth: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -146,8 +171,9 @@ def _first(found: NDArray[np.int64], k: int) -> NDArray[np.int64]:
 
 
 def _strangers(vectors: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Queries that follow no cluster: half of mixed coordinates of rows, half gaussian."""
-    some = np.asarray(vectors[np.sort(rng.integers(0, len(vectors), 512))])
+    """Queries that follow no cluster: half of mixed coordinates of rows, half gaussian and wide."""
+    some = vectors[np.sort(rng.integers(0, len(vectors), 512))].astype(np.float64)
     mixed = rng.permuted(some, axis=0)[: FAR // 2]
-    spread = rng.normal(some.mean(0), some.std(0) + 1e-12, (FAR - len(mixed), some.shape[1]))
+    wide = WIDEST ** rng.random((FAR - len(mixed), 1)) * (some.std(0) + 1e-12)
+    spread = some.mean(0) + wide * rng.normal(size=wide.shape)
     return np.concatenate([mixed, spread]).astype(np.float32)

@@ -50,13 +50,13 @@ def newest(log: Log) -> Newest:
         none = np.zeros(0, np.uint64)
         return Newest([], [], none, none, none, 0, 0)
     found = pa.Table.from_batches(parts)
-    found = found.take(pc.sort_indices(found, [("id", "ascending"), ("commit", "ascending")]))
+    found = found.sort_by([("id", "ascending"), ("commit", "ascending")])
     ids, rows = found["id"].combine_chunks(), np.asarray(found["_rowid"])
     last = np.ones(len(ids), np.bool_)
     if len(ids) > 1:
-        last[:-1] = np.asarray(pc.not_equal(ids[:-1], ids[1:]))
+        last[:-1] = ~_equal(ids[:-1], ids[1:])
     commits, removed = np.asarray(found["commit"]), np.asarray(found["removed"])
-    marks = commits[np.asarray(pc.equal(ids, MARK))]
+    marked = _equal(ids, pa.scalar(MARK, ids.type))
     keep = last & ~removed
     counted = found.filter(pa.array(keep))
     return Newest(
@@ -64,10 +64,14 @@ def newest(log: Log) -> Newest:
         counted["metadata"].to_pylist(),
         rows[keep].astype(np.uint64),
         rows[~last].astype(np.uint64),
-        rows[last & removed & np.asarray(pc.not_equal(ids, MARK))].astype(np.uint64),
+        rows[last & removed & ~marked].astype(np.uint64),
         int(commits.max()),
-        int(marks.max(initial=0)),
+        int(commits[marked].max(initial=0)),
     )
+
+
+def _equal(first: pa.Array, second: pa.Array | pa.Scalar) -> NDArray[np.bool_]:
+    return np.asarray(pc.call_function("equal", [first, second]))
 
 
 def fill_vectors(log: Log, rows: NDArray[np.uint64], out: NDArray[np.float32]) -> None:

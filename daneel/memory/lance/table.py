@@ -98,7 +98,7 @@ class Log:
         """Rows of later commits, oldest first."""
         with _said(self.path):
             found = self._table.search().where(f"commit > {commit}").to_arrow()
-        return found.take(pa.compute.sort_indices(found, [("commit", "ascending")]))
+        return found.sort_by("commit")
 
     def last_commit(self) -> int:
         """The newest number; 0 for an empty log."""
@@ -132,8 +132,8 @@ class Log:
 
     def stats(self) -> dict[str, Any]:
         """Lance's own figures."""
-        found = dict(self._table.stats())
-        files = dict(found["fragment_stats"])
+        found: Any = self._table.stats()
+        files = found["fragment_stats"]
         return {
             "bytes": found["total_bytes"],
             "rows": found["num_rows"],

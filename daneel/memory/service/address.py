@@ -27,11 +27,16 @@ class Address:
     @property
     def target(self) -> str:
         """Host and port as gRPC writes them."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return joined(self.host, self.port)
 
     def __str__(self) -> str:
         """The address as it is typed."""
         return f"{'grpcs' if self.secure else 'grpc'}://{self.target}/{self.collection}"
+
+
+def joined(host: str, port: int) -> str:
+    """Host and port as one text, numbers of IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def parse_address(text: str) -> Address:

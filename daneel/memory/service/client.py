@@ -41,7 +41,7 @@ class RemoteMemory:
         self,
         address: str,
         dim: int | None = None,
-        metric: Metric | None = None,
+        metric: str | None = None,
         *,
         token: str | None = None,
         tls: ClientTls | None = None,
@@ -54,7 +54,7 @@ class RemoteMemory:
         Args:
             address: `grpc://HOST:PORT/COLLECTION`, or `grpcs://` with TLS.
             dim: Dimensions; makes the collection when it is absent. None: it exists.
-            metric: As `dim`.
+            metric: How near two vectors are; None: as stored, cosine for one that is made.
             token: Bearer token.
             tls: Certificates for `grpcs://`; the system's authorities when left out.
             timeout_s: Deadline of a call.
@@ -83,7 +83,8 @@ class RemoteMemory:
         except BaseException:
             self.close()
             raise
-        self.dim, self.metric = self._requests.dim, check_metric(self._requests.metric)
+        self.dim = self._requests.dim
+        self.metric: Metric = check_metric(self._requests.metric)
 
     def add(
         self, ids: Sequence[str], vectors: ArrayLike, metadata: Sequence[Metadata] | None = None
@@ -281,8 +282,6 @@ class _Feed:
         self._credits.release()
 
 
-def open_remote(
-    address: str, dim: int | None, metric: Metric | None, **options: Any
-) -> RemoteMemory:
+def open_remote(address: str, dim: int | None, metric: str | None, **options: Any) -> RemoteMemory:
     """Open a collection of a server, for `open_store`; options as `RemoteMemory` takes them."""
     return RemoteMemory(address, dim, metric, **options)

@@ -30,7 +30,7 @@ class AsyncRemoteMemory:
         self,
         address: str,
         dim: int | None = None,
-        metric: Metric | None = None,
+        metric: str | None = None,
         *,
         token: str | None = None,
         tls: ClientTls | None = None,
@@ -72,7 +72,8 @@ class AsyncRemoteMemory:
         except BaseException:
             await self.close()
             raise
-        self.dim, self.metric = self._requests.dim, check_metric(self._requests.metric)
+        self.dim = self._requests.dim
+        self.metric: Metric = check_metric(self._requests.metric)
         return self
 
     async def add(

@@ -66,8 +66,8 @@ class Collections:
         found = self._open.get(name)
         return found if found is not None else await self._open_now(name, None, None)
 
-    async def make(self, name: str, dim: int, metric: Metric) -> Collection:
-        """The collection of that name, made when it is absent.
+    async def make(self, name: str, dim: int, metric: Metric | None) -> Collection:
+        """The collection of that name, made when it is absent; a metric of None is the store's.
 
         Raises:
             Refusal: The name cannot be one.
@@ -75,20 +75,29 @@ class Collections:
         """
         found = self._open.get(name)
         found = found if found is not None else await self._open_now(name, dim, metric)
-        store = found.store
-        if (store.dim, store.metric) != (dim, metric):
+        store, wanted = found.store, metric or found.store.metric
+        if (store.dim, store.metric) != (dim, wanted):
             raise ValueError(
                 f"Collection {name!r} has dim {store.dim} and metric {store.metric!r}. "
-                f"Expected {dim} and {metric!r}. Take those, or another name."
+                f"Expected {dim} and {wanted!r}. Take those, or another name."
             )
         return found
 
     async def close(self) -> None:
-        """Close every store."""
+        """Close every store, also when closing one of them fails.
+
+        Raises:
+            Exception: What the first one that failed said.
+        """
         loop = asyncio.get_running_loop()
-        while self._open:
-            _, collection = self._open.popitem()
-            await loop.run_in_executor(self._pool, collection.store.close)
+        closing = [
+            loop.run_in_executor(self._pool, each.store.close) for each in self._open.values()
+        ]
+        self._open.clear()
+        failures = await asyncio.gather(*closing, return_exceptions=True)
+        for failure in failures:
+            if failure is not None:
+                raise failure
 
     async def _open_now(self, name: str, dim: int | None, metric: Metric | None) -> Collection:
         if not NAME.fullmatch(name):

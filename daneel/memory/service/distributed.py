@@ -42,7 +42,7 @@ class DistributedMemory:
         self,
         shards: Sequence[str | Sequence[str]],
         dim: int,
-        metric: Metric = "cosine",
+        metric: str = "cosine",
         *,
         placement: Placement | None = None,
         **options: Any,
@@ -62,7 +62,8 @@ class DistributedMemory:
                 collection has another shape.
             MemoryStoreError: No server of some shard answers.
         """
-        self.dim, self.metric = dim, check_metric(metric)
+        self.dim = dim
+        self.metric: Metric = check_metric(metric)
         self._placement: Placement = placement or HashPlacement(len(shards))
         self._check_placement(len(shards))
         self._shards: list[Replicas] = []

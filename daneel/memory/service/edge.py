@@ -46,7 +46,7 @@ class EdgeMemoryClient:
         self,
         address: str,
         dim: int,
-        metric: Metric = "cosine",
+        metric: str = "cosine",
         *,
         cache_rows: int = 10_000,
         pending_rows: int = 100_000,
@@ -76,7 +76,8 @@ class EdgeMemoryClient:
         for name, value in (("dim", dim), ("cache_rows", cache_rows)):
             if value < 1:
                 raise ValueError(f"{name} is {value}. Expected at least 1.")
-        self.dim, self.metric = dim, check_metric(metric)
+        self.dim = dim
+        self.metric: Metric = check_metric(metric)
         self.address = parse_address(address)
         self._requests = Requests(self.address, MESSAGE_BYTES, half=False)
         self._requests.dim = dim

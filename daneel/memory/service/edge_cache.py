@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
 
+from numpy.typing import ArrayLike
+
 from daneel.memory.in_memory import InMemoryStore
-from daneel.memory.protocol import Hits, Metric, Rows, Where
+from daneel.memory.protocol import Hits, Rows, Where
 
 
 class RowCache:
     """Rows in RAM, searched exactly. Not thread-safe: its owner holds a lock."""
 
-    def __init__(self, dim: int, metric: Metric, rows: int) -> None:
+    def __init__(self, dim: int, metric: str, rows: int) -> None:
         """Room for that many rows."""
         self._store, self._limit = InMemoryStore(dim, metric), rows
         self._used: OrderedDict[str, None] = OrderedDict()
@@ -43,9 +45,9 @@ class RowCache:
                 self._used[name] = None
                 self._used.move_to_end(name)
 
-    def search(self, queries: object, k: int, where: Where | None) -> Hits:
+    def search(self, queries: ArrayLike, k: int, where: Where | None) -> Hits:
         """The nearest of the rows here."""
-        hits = self._store.search(queries, k, where)  # type: ignore[arg-type]
+        hits = self._store.search(queries, k, where)
         self.touch(name for name in hits.ids.ravel().tolist() if name is not None)
         return hits
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from daneel.errors import MemoryStoreError
 from daneel.memory.check import check_ids, check_k, check_vectors
 from daneel.memory.in_memory import empty_hits
-from daneel.memory.protocol import Hits, Metadata, Rows, VectorStore, Where
+from daneel.memory.protocol import Hits, Metadata, Metric, Rows, VectorStore, Where
 from daneel.memory.service.merging import merge_hits
 from daneel.memory.service.requests import UnreachableError
 from daneel.memory.service.server import MemoryServer
@@ -55,7 +55,9 @@ class Federation:
             raise ValueError(f"members are {list(members)}. Expected names without {MARK!r}.")
         if home is not None and home not in members:
             raise ValueError(f"home is {home!r}. Expected one of {', '.join(members)}.")
-        ((self.dim, self.metric),) = shapes
+        one = next(iter(members.values()))
+        self.dim = one.dim
+        self.metric: Metric = one.metric
         self._members, self._home, self._absent = dict(members), home, absent
         self._pool = ThreadPoolExecutor(len(members), "memory-members")
         self._open = True
@@ -82,7 +84,9 @@ class Federation:
 
         def ask(member: str, store: VectorStore) -> dict[str, tuple[Any, Any]]:
             wanted = [name for owner, name in homes if owner == member]
-            rows = store.get(wanted) if wanted else Rows([], np.empty((0, self.dim)), [])
+            if not wanted:
+                return {}
+            rows = store.get(wanted)
             found = zip(rows.ids, rows.vectors, rows.metadata, strict=True)
             return {self._name(member, name): (vector, entry) for name, vector, entry in found}
 
@@ -187,4 +191,4 @@ class FederatedMemoryServer(MemoryServer):
         Raises:
             ConfigError: Other machines could connect without TLS or without saying who they are.
         """
-        super().__init__(FixedShelf(dict(collections)), **options)
+        super().__init__(FixedShelf(collections), **options)

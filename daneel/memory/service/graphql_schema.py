@@ -37,7 +37,7 @@ class Hits:
 
     ids: JSON = strawberry.field(description="[Q][k] texts, null where a query has fewer hits.")
     scores: Base64 = strawberry.field(description="[Q, k] packed float32; -inf is no hit.")
-    metadata: JSON = strawberry.field(description="[Q][k] objects; null when all are empty.")
+    metadata: JSON | None = strawberry.field(description="[Q][k] objects; null: all are empty.")
 
 
 @strawberry.type
@@ -46,7 +46,7 @@ class Rows:
 
     ids: list[str]
     vectors: Base64 = strawberry.field(description="[N, D] packed float32.")
-    metadata: JSON = strawberry.field(description="[N] objects; null when all are empty.")
+    metadata: JSON | None = strawberry.field(description="[N] objects; null: all are empty.")
 
 
 @strawberry.type
@@ -89,10 +89,10 @@ class Query:
         )
         _fill(request.queries, queries, dim)
         reply = await call.ask(call.servicer.query, request)
-        entries = json.loads(reply.metadata) if reply.metadata else None
         names = [name or None for name in reply.ids]
-        table = None if entries is None else _table(entries, k)
-        return Hits(ids=JSON(_table(names, k)), scores=Base64(reply.scores), metadata=JSON(table))
+        entries = _table(json.loads(reply.metadata), k) if reply.metadata else None
+        found = None if entries is None else JSON(entries)
+        return Hits(ids=JSON(_table(names, k)), scores=Base64(reply.scores), metadata=found)
 
     @strawberry.field(description="The rows of those ids that are stored, in the order asked for.")
     async def get(self, info: Context, collection: str, ids: list[str]) -> Rows:
@@ -100,9 +100,9 @@ class Query:
         call = info.context.spend(len(ids))
         request = message("GetRequest")(collection=collection, ids=ids)
         reply = await call.ask(call.servicer.get, request)
-        entries = json.loads(reply.metadata) if reply.metadata else None
+        entries = JSON(json.loads(reply.metadata)) if reply.metadata else None
         vectors = Base64(reply.vectors.data)
-        return Rows(ids=list(reply.ids), vectors=vectors, metadata=JSON(entries))
+        return Rows(ids=list(reply.ids), vectors=vectors, metadata=entries)
 
 
 @strawberry.type

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from daneel.errors import ConfigError
+from daneel.memory.service.address import joined
 from daneel.memory.service.extra import require
 from daneel.memory.service.graphql_gateway import GraphQLMemoryGateway
 from daneel.memory.service.server import MemoryServer
@@ -63,25 +65,52 @@ async def listen(
         gateway, log_level="error", access_log=False, ws="none", lifespan="off", **_tls(tls)
     )
     listener = _bind(host, port)
-    running = uvicorn.Server(config)
-    running.capture_signals = contextlib.nullcontext  # they belong to whoever runs the loop
+    running = _server(config)
     task = asyncio.create_task(running.serve([listener]))
     while not running.started and not task.done():
         await asyncio.sleep(0.005)
     if task.done():
         await task
-    where = f"{host}:{listener.getsockname()[1]}"
+    where = joined(host, listener.getsockname()[1])
     return GatewayServer(running, task, f"{'https' if tls else 'http'}://{where}/graphql")
 
 
+def _server(config: Any) -> Any:
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        """Leaves the signals to whoever runs the loop."""
+
+        @contextmanager
+        def capture_signals(self) -> Generator[None, None, None]:
+            yield
+
+    return Server(config)
+
+
 def _bind(host: str, port: int) -> socket.socket:
+    """A listening socket; its protocol is named, or asyncio would leave Nagle's algorithm on."""
+    tcp = socket.SOCK_STREAM, socket.IPPROTO_TCP
     try:
-        return socket.create_server((host, port))
+        family, *_, where = socket.getaddrinfo(host, port, 0, *tcp, socket.AI_PASSIVE)[0]
+        listener = socket.socket(family, *tcp)
     except OSError as error:
-        raise ConfigError(
-            f"Cannot listen on {host}:{port} for GraphQL: {error.strerror}. Expected a free port. "
-            "Take another, or 0 for any."
-        ) from None
+        raise _refused(host, port, error) from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(where)
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise _refused(host, port, error) from None
+    return listener
+
+
+def _refused(host: str, port: int, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"Cannot listen on {joined(host, port)} for GraphQL: {error.strerror}. Expected a free "
+        "port of this machine. Take another, or 0 for any."
+    )
 
 
 def _tls(tls: ServerTls | None) -> dict[str, Any]:

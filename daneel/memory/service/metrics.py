@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
+from daneel.errors import ConfigError
 from daneel.memory.service.extra import require
+from daneel.memory.service.tls import is_loopback
+
+LOOPBACK = "127.0.0.1"
 
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
@@ -57,19 +62,43 @@ class ServiceMetrics:
 
         return prometheus.generate_latest(self.registry)
 
-    def listen(self, host: str, port: int) -> Callable[[], None]:
-        """Answer scrapes on a thread; returns what stops it.
+    def listen(self, port: int, host: str = LOOPBACK) -> MetricsPort:
+        """Answer scrapes on a thread, in plain text and to whoever asks.
+
+        Args:
+            port: Port; 0 takes a free one.
+            host: Address to listen on, one of this machine's own.
 
         Raises:
-            OSError: The port is taken.
+            ConfigError: Other machines could reach the address, or the port cannot be had.
         """
         import prometheus_client as prometheus
 
-        server, thread = prometheus.start_http_server(port, host, self.registry)
+        if not is_loopback(host):
+            raise ConfigError(
+                f"host of the metrics is {host!r}, which other machines can reach. Expected "
+                f"{LOOPBACK}, as metrics have neither TLS nor tokens. Scrape them from this "
+                "machine, or through a proxy on it that asks who is there."
+            )
+        try:
+            server, thread = prometheus.start_http_server(port, host, self.registry)
+        except OSError as error:
+            raise ConfigError(
+                f"Cannot listen on {host}:{port} for metrics: {error.strerror}. Expected a free "
+                "port. Take another, or 0 for any."
+            ) from None
+        return MetricsPort(server, thread, f"http://{host}:{server.server_port}/metrics")
 
-        def stop() -> None:
-            server.shutdown()
-            server.server_close()
-            thread.join()
 
-        return stop
+class MetricsPort:
+    """A port that answers scrapes."""
+
+    def __init__(self, server: Any, thread: Thread, address: str) -> None:
+        """Made by `ServiceMetrics.listen`."""
+        self._server, self._thread, self.address = server, thread, address
+
+    def stop(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

@@ -68,7 +68,7 @@ class CentroidPlacement:
         self,
         centroids: NDArray[np.float32],
         owners: NDArray[np.int64],
-        metric: Metric,
+        metric: str,
         cells: int,
     ) -> None:
         """Made by `fit` or `load`.
@@ -79,7 +79,8 @@ class CentroidPlacement:
             metric: That of the store.
             cells: How many centroids next to a query count.
         """
-        self._centroids, self._owners, self.metric = centroids, owners, check_metric(metric)
+        self._centroids, self._owners = centroids, owners
+        self.metric: Metric = check_metric(metric)
         self.cells, self.shards = cells, int(owners.max()) + 1
 
     @classmethod
@@ -87,7 +88,7 @@ class CentroidPlacement:
         cls,
         sample: ArrayLike,
         shards: int,
-        metric: Metric = "cosine",
+        metric: str = "cosine",
         *,
         cells: int = 0,
         recall: float = 0.95,
@@ -181,7 +182,7 @@ class CentroidPlacement:
         return len(self._centroids)
 
 
-def _comparable(vectors: NDArray[np.float32], metric: Metric) -> NDArray[np.float32]:
+def _comparable(vectors: NDArray[np.float32], metric: str) -> NDArray[np.float32]:
     """Rows whose squared distance orders them as the metric does (dot: nearly)."""
     if metric != "cosine":
         return vectors

@@ -14,6 +14,7 @@ import grpc.aio
 from daneel.errors import ConfigError
 from daneel.memory.service import streams
 from daneel.memory.service.access import Access
+from daneel.memory.service.address import joined
 from daneel.memory.service.admission import Call, admit
 from daneel.memory.service.collection import Collection, Collections
 from daneel.memory.service.extra import require
@@ -78,7 +79,7 @@ class MemoryServer:
     def address(self) -> str:
         """What clients put before the name of a collection."""
         scheme = "grpcs" if self._tls else "grpc"
-        return f"{scheme}://{self._host}:{self._port}"
+        return f"{scheme}://{joined(self._host, self._port)}"
 
     def check_bind(self, host: str, tls: ServerTls | None) -> None:
         """Refuse an address where others could get in without saying who they are.
@@ -117,13 +118,17 @@ class MemoryServer:
         """
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_s)
-        await self.collections.close()
-        self._pool.shutdown()
+        try:
+            await self.collections.close()
+        finally:
+            self._pool.shutdown()
 
     async def _add_operations(self) -> None:
-        from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+        from grpc_health.v1 import health as untyped
+        from grpc_health.v1 import health_pb2, health_pb2_grpc
         from grpc_reflection.v1alpha import reflection
 
+        health: Any = untyped
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         for name in (SERVICE, ""):
@@ -133,7 +138,7 @@ class MemoryServer:
             reflection.enable_server_reflection(names, self._server)
 
     def _bind(self) -> None:
-        where = f"{self._host}:{self._port}"
+        where = joined(self._host, self._port)
         try:
             if self._tls is None:
                 self._port = self._server.add_insecure_port(where)

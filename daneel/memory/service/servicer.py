@@ -32,7 +32,7 @@ class MemoryServicer:
         if request.dim and not call.caller.may("create", name):
             found = await self._collections.find(name)  # fails when it is absent
         elif request.dim:
-            metric = check_metric(request.metric or "cosine")
+            metric = check_metric(request.metric) if request.metric else None
             found = await self._collections.make(name, request.dim, metric)
         else:
             found = await self._collections.find(name)

@@ -73,10 +73,11 @@ class ServeOptions:
     """Calls in progress at a time; more are refused."""
 
     metrics_port: int | None = None
-    """Port for Prometheus on `host`; none when left out."""
+    """Port for Prometheus on 127.0.0.1, whatever `host` is, as it has neither TLS nor tokens; none
+    when left out, 0 takes a free one."""
 
     graphql_port: int | None = None
-    """Port for the GraphQL gateway on `host`; none when left out."""
+    """Port for the GraphQL gateway on `host`; none when left out, 0 takes a free one."""
 
     trace_ratio: float = 0.0
     """Share of engine batches that become OpenTelemetry spans."""
@@ -107,8 +108,9 @@ async def _serve(options: ServeOptions, say: Callable[[str], None]) -> None:
         await server.start()
         stack.push_async_callback(server.drain, options.drain_s)
         if options.metrics_port is not None:
-            stack.callback(_metrics(server, options))
-            say(f"metrics http://{options.host}:{options.metrics_port}/metrics")
+            metrics = server.metrics.listen(options.metrics_port)
+            stack.callback(metrics.stop)
+            say(f"metrics {metrics.address}")
         if options.graphql_port is not None:
             from daneel.memory.service.graphql_server import listen
 
@@ -180,14 +182,6 @@ def tls_of(options: ServeOptions) -> ServerTls | None:
     if options.certificate is None or options.private_key is None:
         raise ConfigError("certificate and private_key go together. Expected both.")
     return ServerTls(options.certificate, options.private_key, options.client_ca)
-
-
-def _metrics(server: MemoryServer, options: ServeOptions) -> Callable[[], None]:
-    port = options.metrics_port or 0
-    try:
-        return server.metrics.listen(options.host, port)
-    except OSError as error:
-        raise ConfigError(f"Cannot listen on port {port} for metrics: {error.strerror}.") from None
 
 
 def _print(line: str) -> None:

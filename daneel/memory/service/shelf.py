@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -49,11 +49,11 @@ class FixedShelf:
 
     def __init__(
         self,
-        stores: dict[str, VectorStore],
+        stores: Mapping[str, VectorStore],
         make: Callable[[int, Metric], VectorStore] | None = None,
     ) -> None:
         """Serve those stores; `make(dim, metric)` makes those that a client creates."""
-        self._stores, self._make = stores, make
+        self._stores, self._make = dict(stores), make
 
     def names(self) -> list[str]:
         """The stores' names."""

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import random
 import time
+from typing import Any
 
 from daneel.memory.service.extra import require
 
 
 class BatchTracer:
-    """Makes spans of a share of the batches, through the process's tracer provider."""
+    """Makes spans of a share of the batches, through a tracer provider."""
 
-    def __init__(self, ratio: float, seed: int | None = None) -> None:
+    def __init__(self, ratio: float, seed: int | None = None, provider: Any = None) -> None:
         """Trace that share of batches.
 
         Args:
             ratio: 0 (none; OpenTelemetry is not imported) to 1 (all).
             seed: Of the choice; None takes entropy.
+            provider: OpenTelemetry's tracer provider; None is that of the process.
 
         Raises:
             ValueError: The ratio is outside 0 .. 1.
@@ -33,7 +35,7 @@ class BatchTracer:
             require("opentelemetry.trace")
             from opentelemetry import trace
 
-            self._tracer = trace.get_tracer("daneel.memory.service")
+            self._tracer = trace.get_tracer("daneel.memory.service", tracer_provider=provider)
 
     def observe(self, kind: str, rows: int, seconds: float) -> None:
         """Record a batch that just ended, if it is one of the chosen."""

@@ -43,12 +43,12 @@ def read_one(module: LinkSlotAttention, x: Tensor, slots: Slots, row: int, at: i
     for head in range(module.heads):
         part, scored = slice(head * width, (head + 1) * width), []
         for slot in range(module.slots):
-            strength = float(slots.strength[row, slot])
+            strength = slots.strength[row, slot].item()
             if strength > 0:
-                fit = float(query[part] @ slots.keys[row, slot, part]) / math.sqrt(width)
+                fit = (query[part] @ slots.keys[row, slot, part]).item() / math.sqrt(width)
                 scored.append((fit + math.log(strength), slot))
         best = sorted(scored, reverse=True)[: module.top_k]
-        total = sum(math.exp(score) for score, _ in best) + math.exp(float(module.sink[head]))
+        total = sum(math.exp(score) for score, _ in best) + math.exp(module.sink[head].item())
         read = torch.zeros(width, dtype=torch.float64)
         for score, slot in best:
             read = read + math.exp(score) / total * slots.values[row, slot, part]
@@ -68,7 +68,7 @@ def test_read_agrees_with_the_loop(batch: int, time: int, slots: int, heads: int
 
 def write_one(module: LinkSlotAttention, rows: list[Tensor]) -> Tensor:
     """Keys of the strongest of the steps of one row, by sorting them all at the end."""
-    strength = [float(module.strength(step).sigmoid()) for step in rows]
+    strength = [module.strength(step).sigmoid().item() for step in rows]
     aged = [s * math.exp(-module.decay * (len(rows) - 1 - t)) for t, s in enumerate(strength)]
     order = sorted(range(len(rows)), key=lambda t: (-aged[t], t))[: module.slots]
     return torch.stack([module.key(rows[t]) for t in order])

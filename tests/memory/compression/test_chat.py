@@ -49,15 +49,19 @@ class Service(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     """One request."""
 
-    server: Service
+    @property
+    def service(self) -> Service:
+        """The server, as what it is."""
+        assert isinstance(self.server, Service)
+        return self.server
 
     def do_POST(self) -> None:
         """A prepared failure if there is one, else a good answer."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.requests.append((self.path, body, self.headers["Authorization"]))
-        time.sleep(self.server.delay_s)
-        if self.server.failures:
-            self._send(*self.server.failures.pop(0))
+        self.service.requests.append((self.path, body, self.headers["Authorization"]))
+        time.sleep(self.service.delay_s)
+        if self.service.failures:
+            self._send(*self.service.failures.pop(0))
         elif self.path == "/v1/embeddings":
             data = [{"embedding": embed([text])[0].tolist()} for text in body["input"]]
             self._send(200, {}, json.dumps({"data": data}))
@@ -76,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
         except BrokenPipeError:  # the client did not wait
             return
 
-    def log_message(self, *_: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:
         """Nothing on the terminal."""
 
 

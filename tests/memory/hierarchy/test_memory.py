@@ -97,7 +97,9 @@ def test_prefetch_brings_what_is_found_most(tmp_path: Path) -> None:
     assert (counts.prefetched, counts.ssd, counts.store) == (3, 1, 0)
 
 
-def test_prefetch_begins_by_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_prefetch_begins_by_itself(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every so many retrievals, in the background; a store that fails is only noted."""
     base = LastingStore(16)
     memory = filled(tmp_path, base, prefetch_every=10)
@@ -109,7 +111,7 @@ def test_prefetch_begins_by_itself(tmp_path: Path, caplog: pytest.LogCaptureFixt
     def fail(ids: list[str]) -> Rows:
         raise MemoryStoreError("The store is far away.")
 
-    base.get = fail  # type: ignore[method-assign]
+    monkeypatch.setattr(base, "get", fail)
     with caplog.at_level(logging.WARNING):
         other.search(clustered(1, seed=77), 30)
         other.close()

@@ -45,7 +45,7 @@ class TestByHash(StoreContract):
 
         def opened(name: str = "a", dim: int = DIM, metric: str = "cosine") -> DistributedMemory:
             shards = [f"{each.address}/{own}{name}" for each in servers]
-            return DistributedMemory(shards, dim, metric, placement=self.placement(dim, metric))  # type: ignore[arg-type]
+            return DistributedMemory(shards, dim, metric, placement=self.placement(dim, metric))
 
         return opened
 
@@ -62,7 +62,7 @@ class TestByCentroid(TestByHash):
         if metric == "hamming":
             return None
         centroids = np.random.default_rng(0).normal(size=(6, dim)).astype(np.float32)
-        return CentroidPlacement(centroids, np.array([0, 0, 1, 1, 2, 2]), metric, 6)  # type: ignore[arg-type]
+        return CentroidPlacement(centroids, np.array([0, 0, 1, 1, 2, 2]), metric, 6)
 
 
 def test_centroids_route_queries_to_few_shards(servers: list[MemoryServer], tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,8 +59,8 @@ class TestEdgeMemoryClient(StoreContract):
         def opened(name: str = "a", dim: int = DIM, metric: str = "cosine") -> EdgeMemoryClient:
             collection = f"{tmp_path.name}{name}"[:64]
             address = f"{server.address}/{collection}"
-            RemoteMemory(address, dim, metric).close()  # type: ignore[arg-type]
-            client = EdgeMemoryClient(address, dim, metric, timeout_s=20)  # type: ignore[arg-type]
+            RemoteMemory(address, dim, metric).close()
+            client = EdgeMemoryClient(address, dim, metric, timeout_s=20)
             until(lambda: client.linked)
             return client
 
@@ -95,25 +97,45 @@ def test_works_through_a_broken_link_and_catches_up(server: MemoryServer, link: 
         assert_hits(remote.search(vectors[:5], 20), oracle.search(vectors[:5], 20))
 
 
-def test_what_waits_is_laid_over_the_answers_of_the_server(server: MemoryServer) -> None:
+class Stuck(InMemoryStore):
+    """A store whose writes wait until they may go on."""
+
+    def __init__(self, dim: int) -> None:
+        """They may."""
+        super().__init__(dim)
+        self.go = threading.Event()
+        self.go.set()
+
+    def add(self, ids: Any, vectors: Any, metadata: Any = None) -> None:
+        """Wait, add."""
+        self.go.wait(20)
+        super().add(ids, vectors, metadata)
+
+
+def test_what_waits_is_laid_over_the_answers_of_the_server() -> None:
     """A row that is not sent yet is found, and one that is deleted here is not."""
     ids, vectors = rows_of(10)
-    address = f"{server.address}/overlay"
-    with RemoteMemory(address, DIM) as remote:
-        remote.add(ids, vectors)
-    edge = EdgeMemoryClient(address, DIM, retry_s=60)
-    until(lambda: edge.linked)
-    edge._link._kept = lambda count: None  # type: ignore[method-assign]  # nothing ever counts as sent
-    edge.add(["fresh", "row2"], np.stack([vectors[1], -vectors[2]]))
-    edge.delete(["row3"])
-    oracle = InMemoryStore(DIM)
-    oracle.add(ids, vectors)
-    oracle.add(["fresh", "row2"], np.stack([vectors[1], -vectors[2]]))
+    store, oracle = Stuck(DIM), InMemoryStore(DIM)
+    changed = np.stack([vectors[1], -vectors[2]])
+    for each in (store, oracle):
+        each.add(ids, vectors)
+    oracle.add(["fresh", "row2"], changed)
     oracle.delete(["row3"])
-    assert_hits(edge.search(vectors, 10), oracle.search(vectors, 10))
-    assert edge.get(["fresh", "row3", "row1"]).ids == ["fresh", "row1"]
-    edge._open = False
-    edge._link.close()
+    with (
+        serving(MemoryServer(FixedShelf({"a": store}))) as server,
+        EdgeMemoryClient(f"{server.address}/a", DIM, timeout_s=20) as edge,
+    ):
+        until(lambda: edge.linked)
+        store.go.clear()
+        edge.add(["fresh", "row2"], changed)
+        edge.delete(["row3"])
+        assert edge.pending == 3 and len(store) == 10
+        assert_hits(edge.search(vectors, 10), oracle.search(vectors, 10))
+        assert edge.get(["fresh", "row3", "row1"]).ids == ["fresh", "row1"]
+        assert edge.pending == 3 and edge.linked
+        store.go.set()
+        edge.flush()
+        assert_hits(store.search(vectors, 10), oracle.search(vectors, 10))
 
 
 def test_hits_come_into_the_cache_for_later(server: MemoryServer, link: Cable) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from daneel.errors import MemoryStoreError
 from daneel.memory.in_memory import InMemoryStore
-from daneel.memory.protocol import Hits
+from daneel.memory.protocol import Hits, VectorStore
 from daneel.memory.service.client import RemoteMemory
 from daneel.memory.service.federation import FederatedMemoryServer, Federation
 from daneel.memory.service.requests import UnreachableError
@@ -27,7 +27,7 @@ IDS, VECTORS = rows_of(20)
 def addresses() -> Iterator[list[str]]:
     """Two members' servers, ten rows each, and the federation's in front of them."""
     with ExitStack() as stack:
-        found, members = list[str](), dict[str, RemoteMemory]()
+        found, members = list[str](), dict[str, VectorStore]()
         for name, part in (("lab", slice(0, 10)), ("field", slice(10, 20))):
             store = InMemoryStore(DIM)
             store.add(IDS[part], VECTORS[part], [{"of": name}] * 10)
@@ -76,7 +76,7 @@ def test_absent_members() -> None:
     """Said by default; left out when asked to."""
     here = InMemoryStore(DIM)
     here.add(IDS[:3], VECTORS[:3])
-    members = {"here": here, "away": Away(DIM)}
+    members: dict[str, VectorStore] = {"here": here, "away": Away(DIM)}
     with pytest.raises(MemoryStoreError, match="reached"):
         Federation(members).search(VECTORS[0], 2)
     found = Federation(members, absent="skip").search(VECTORS[0], 1)
@@ -86,10 +86,11 @@ def test_absent_members() -> None:
 def test_what_cannot_be_a_federation() -> None:
     """No members, other shapes, names that would be confused, a home that is none."""
     one, other = InMemoryStore(2), InMemoryStore(3)
-    for members, options in (
-        ({}, {}), ({"a": one, "b": other}, {}), ({"a/b": one}, {}), ({"a": one}, {"home": "b"}),
-    ):  # fmt: skip
+    wrong: list[tuple[dict[str, VectorStore], str | None]] = [
+        ({}, None), ({"a": one, "b": other}, None), ({"a/b": one}, None), ({"a": one}, "b"),
+    ]  # fmt: skip
+    for members, home in wrong:
         with pytest.raises(ValueError, match="Expected"):
-            Federation(members, **options)  # type: ignore[arg-type]
+            Federation(members, home)
     with pytest.raises(MemoryStoreError, match="no home"):
         Federation({"a": one}).add(["x"], [[1, 2]])

@@ -35,7 +35,7 @@ class TestRemoteMemory(StoreContract):
         own = f"{abs(hash(request.node.name)):x}"
 
         def opened(name: str = "a", dim: int = DIM, metric: str = "cosine") -> RemoteMemory:
-            return RemoteMemory(f"{server.address}/{own}{name}", dim, metric)  # type: ignore[arg-type]
+            return RemoteMemory(f"{server.address}/{own}{name}", dim, metric)
 
         return opened
 
@@ -83,12 +83,25 @@ def test_large_searches_and_gets_come_in_pages(server: MemoryServer) -> None:
 def test_half_queries(server: MemoryServer, metric: str) -> None:
     """Queries in float16 give scores to about 1e-3 of the vectors' lengths."""
     ids, vectors = rows_of(20)
-    with RemoteMemory(f"{server.address}/half{metric}", DIM, metric, half=True) as store:  # type: ignore[arg-type]
+    with RemoteMemory(f"{server.address}/half{metric}", DIM, metric, half=True) as store:
         store.add(ids, vectors)
         oracle = InMemoryStore(DIM, metric)
         oracle.add(ids, vectors)
         found, expected = store.search(vectors[:3], 1), oracle.search(vectors[:3], 1)
         np.testing.assert_allclose(found.scores, expected.scores, atol=2e-2)
+
+
+def test_a_metric_that_is_not_named_is_that_of_the_collection(server: MemoryServer) -> None:
+    """With a dimension and without one; another metric is refused, one that is made is cosine."""
+    address = f"{server.address}/stored"
+    RemoteMemory(address, 3, "l2").close()
+    for dim in (3, None):
+        with RemoteMemory(address, dim) as store:
+            assert (store.dim, store.metric) == (3, "l2")
+    with pytest.raises(ValueError, match="metric 'l2'"):
+        RemoteMemory(address, 3, "cosine")
+    with RemoteMemory(f"{server.address}/unnamed", 3) as store:
+        assert store.metric == "cosine"
 
 
 def test_absent_collections_and_servers(server: MemoryServer) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from daneel.errors import ConfigError, MemoryStoreError
+from daneel.evaluation.bench.memory_trust import Authority
 from daneel.memory.in_memory import InMemoryStore
 from daneel.memory.service.access import ANYONE, Access, load_access, make_access
 from daneel.memory.service.address import parse_address
@@ -21,7 +22,6 @@ from daneel.memory.service.serving import ServeOptions, make_server
 from daneel.memory.service.shelf import FixedShelf
 from daneel.memory.service.threaded import serving
 from daneel.memory.service.tls import ClientTls, ServerTls
-from tests.memory.service.certificates import Authority
 
 WRITER, READER = "the-token-of-a-writer", "the-token-of-a-reader"
 ENTRIES = [
@@ -154,9 +154,10 @@ def test_other_machines_get_in_only_with_tls_and_a_name(host: str, authority: Au
     """TLS alone is too little, and so are tokens alone."""
     shelf, access = FixedShelf({}), make_access(ENTRIES)
     tls = ServerTls(authority.path, authority.path)
-    for options in ({}, {"tls": tls}, {"access": access}):
+    too_little: list[dict[str, Any]] = [{}, {"tls": tls}, {"access": access}]
+    for options in too_little:
         with pytest.raises(ConfigError, match="other machines"):
-            MemoryServer(shelf, host=host, **options)  # type: ignore[arg-type]
+            MemoryServer(shelf, host=host, **options)
     MemoryServer(shelf, host=host, tls=tls, access=access)
     MemoryServer(shelf, host=host, tls=ServerTls(authority.path, authority.path, authority.path))
     for loopback in ("127.0.0.1", "localhost", "::1"):

@@ -1,12 +1,11 @@
-"""The server under misuse and load: deadlines, bounds, keys, slow clients, drain, operations."""
+"""The server under misuse and load: deadlines, bounds, keys, batches, slow clients."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
+import math
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,100 +14,16 @@ import grpc
 import numpy as np
 import pytest
 
-from daneel.errors import ConfigError, MemoryStoreError
-from daneel.memory.in_memory import InMemoryStore
-from daneel.memory.protocol import Hits
 from daneel.memory.service import wire
 from daneel.memory.service.client import RemoteMemory
 from daneel.memory.service.client_async import AsyncRemoteMemory
 from daneel.memory.service.keys import AppliedKeys
-from daneel.memory.service.limits import Limits
-from daneel.memory.service.messages import SERVICE, message, methods
+from daneel.memory.service.messages import message
 from daneel.memory.service.refusal import PUSHBACK, Refusal
 from daneel.memory.service.server import MemoryServer
-from daneel.memory.service.shelf import FixedShelf
-from daneel.memory.service.threaded import serving
-from daneel.memory.service.tracing import BatchTracer
 from daneel.memory.service.writes import Delete, Push, apply
 from tests.memory.contract import DIM, rows_of
-
-
-class Gated(InMemoryStore):
-    """A store whose calls wait until a gate is open, and that counts them."""
-
-    def __init__(self, dim: int, metric: str = "cosine") -> None:
-        """Open."""
-        super().__init__(dim, metric)
-        self.gate = threading.Event()
-        self.gate.set()
-        self.adds, self.batches = 0, list[int]()
-
-    def add(self, ids: Any, vectors: Any, metadata: Any = None) -> None:
-        """Wait, count, add."""
-        self.gate.wait(20)
-        self.adds += 1
-        super().add(ids, vectors, metadata)
-
-    def search(self, queries: Any, k: int, where: Any = None) -> Hits:
-        """Wait, count, search."""
-        self.gate.wait(20)
-        self.batches.append(len(np.atleast_2d(queries)))
-        return super().search(queries, k, where)
-
-
-LIMITS = Limits(queue_rows=200, threads=2, message_bytes=60_000, credits=4, hits=5000)
-
-
-@pytest.fixture
-def store() -> Gated:
-    """The store behind the server, with twenty rows."""
-    store = Gated(DIM)
-    store.add(*rows_of(20))
-    store.adds = 0
-    return store
-
-
-@pytest.fixture
-def server(store: Gated) -> Iterator[MemoryServer]:
-    """A server of small limits."""
-    with serving(MemoryServer(FixedShelf({"a": store}), limits=LIMITS)) as server:
-        yield server
-        store.gate.set()
-
-
-@pytest.fixture
-def channel(server: MemoryServer) -> Iterator[grpc.Channel]:
-    """A bare connection, without the client's manners."""
-    where = server.address.removeprefix("grpc://")
-    with grpc.insecure_channel(where, [("grpc.enable_retries", 0)]) as channel:
-        yield channel
-
-
-def stub(channel: grpc.Channel, name: str) -> Any:
-    """An rpc, called by hand."""
-    method = methods()[name]
-    make = channel.stream_stream if method.streams else channel.unary_unary
-    return make(method.path, method.request.SerializeToString, method.reply.FromString)
-
-
-def push(sequence: int = 1, ids: tuple[str, ...] = ("x",), client: str = "c") -> Any:
-    """A `PushRequest`."""
-    key = message("Key")(client=client, sequence=sequence)
-    vectors = wire.pack(np.full((len(ids), DIM), sequence, np.float32))
-    return message("PushRequest")(collection="a", key=key, ids=ids, vectors=vectors)
-
-
-def query(**changes: Any) -> Any:
-    """A `QueryRequest`."""
-    fields = {"collection": "a", "k": 2, "queries": wire.pack(np.ones((1, DIM), np.float32))}
-    return message("QueryRequest")(**fields | changes)
-
-
-def refused(call: Any, *arguments: Any, **options: Any) -> grpc.RpcError | Any:
-    """The error of a call that fails."""
-    with pytest.raises(grpc.RpcError) as caught:
-        call(*arguments, **options)
-    return caught.value
+from tests.memory.service.gated import LIMITS, Gated, push, query, refused, stub, until_waiting
 
 
 def test_a_deadline_is_required(channel: grpc.Channel) -> None:
@@ -152,13 +67,15 @@ def test_oversized_messages(channel: grpc.Channel, server: MemoryServer) -> None
             client.add(many, np.ones((2000, DIM)))
 
 
-def test_a_full_queue_refuses_with_a_hint(channel: grpc.Channel, store: Gated) -> None:
+def test_a_full_queue_refuses_with_a_hint(
+    channel: grpc.Channel, server: MemoryServer, store: Gated
+) -> None:
     """Single calls are told when to come back; what waits is kept in the end."""
     store.gate.clear()
     call = stub(channel, "Push")
     names = [tuple(f"{n}-{i}" for i in range(50)) for n in range(6)]
     running = [call.future(push(n + 1, ids), timeout=30) for n, ids in enumerate(names[:4])]
-    time.sleep(0.3)
+    until_waiting(server, "write", 200)
     error = refused(call, push(9, names[5]), timeout=5)
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert int(dict(error.trailing_metadata())[PUSHBACK]) >= 10
@@ -168,12 +85,14 @@ def test_a_full_queue_refuses_with_a_hint(channel: grpc.Channel, store: Gated) -
     assert len(store) == 220
 
 
-def test_a_retry_is_not_done_twice(channel: grpc.Channel, store: Gated) -> None:
+def test_a_retry_is_not_done_twice(
+    channel: grpc.Channel, server: MemoryServer, store: Gated
+) -> None:
     """The same key again is answered, also while the first is on its way; a later write stays."""
     call = stub(channel, "Push")
     store.gate.clear()
     running = [call.future(push(1), timeout=20) for _ in range(3)]
-    time.sleep(0.2)
+    until_waiting(server, "write", 1)
     store.gate.set()
     for each in running:
         each.result()
@@ -209,14 +128,16 @@ def test_keys_forget_failures_and_refuse_what_is_too_old() -> None:
     asyncio.run(use())
 
 
-def test_writes_that_wait_are_committed_together(channel: grpc.Channel, store: Gated) -> None:
+def test_writes_that_wait_are_committed_together(
+    channel: grpc.Channel, server: MemoryServer, store: Gated
+) -> None:
     """One wrong write among them fails alone; the last of an id wins."""
     store.gate.clear()
     call = stub(channel, "Push")
     running = [call.future(push(1, ("first",)), timeout=20)]
-    time.sleep(0.2)
+    until_waiting(server, "write", 1)
     running += [call.future(push(n, (f"x{n}", "both")), timeout=20) for n in range(2, 9)]
-    time.sleep(0.3)
+    until_waiting(server, "write", 15)
     store.gate.set()
     for each in running:
         each.result()
@@ -228,12 +149,14 @@ def test_writes_that_wait_are_committed_together(channel: grpc.Channel, store: G
     assert apply(store, [Delete(["g", "i", "h"])]) == [2]
 
 
-def test_a_write_whose_deadline_passed_is_not_done(channel: grpc.Channel, store: Gated) -> None:
+def test_a_write_whose_deadline_passed_is_not_done(
+    channel: grpc.Channel, server: MemoryServer, store: Gated
+) -> None:
     """Its client may have written elsewhere meanwhile."""
     store.gate.clear()
     call = stub(channel, "Push")
     first = call.future(push(1, ("first",)), timeout=20)
-    time.sleep(0.2)
+    until_waiting(server, "write", 1)
     error = refused(call, push(2, ("late",)), timeout=0.3)
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     time.sleep(0.2)
@@ -243,12 +166,14 @@ def test_a_write_whose_deadline_passed_is_not_done(channel: grpc.Channel, store:
     assert store.get(["first", "late", "last"]).ids == ["first", "last"]
 
 
-def test_single_queries_are_batched(channel: grpc.Channel, store: Gated) -> None:
+def test_single_queries_are_batched(
+    channel: grpc.Channel, server: MemoryServer, store: Gated
+) -> None:
     """Those that come while the engine is busy go to it together, by what they ask."""
     store.gate.clear()
     call = stub(channel, "Query")
     running = [call.future(query(k=k), timeout=20) for k in [3] * 30 + [5] * 10]
-    time.sleep(0.5)
+    until_waiting(server, "read", 40)
     store.gate.set()
     sizes = [len(each.result().ids) for each in running]
     assert sizes == [3] * 30 + [5] * 10
@@ -292,22 +217,27 @@ def test_a_slow_client_holds_up_nobody(channel: grpc.Channel, server: MemoryServ
 
 
 def test_many_concurrent_queries(server: MemoryServer, store: Gated) -> None:
-    """A thousand at a time through one connection, all right; the queue's bound is respected."""
+    """Hundreds through one connection, all right; those that wait go to the engine together."""
+    ids, vectors = rows_of(20)
+    store.gate.clear()
 
     async def use() -> None:
-        ids, vectors = rows_of(20)
         async with AsyncRemoteMemory(f"{server.address}/a", timeout_s=60) as client:
-            gate = asyncio.Semaphore(150)
+            free = asyncio.Semaphore(150)
 
             async def ask(n: int) -> bool:
-                async with gate:
+                async with free:
                     hits = await client.search(vectors[n % 20], 1)
                 return hits.ids[0, 0] == ids[n % 20]
 
-            assert all(await asyncio.gather(*(ask(n) for n in range(1000))))
+            asked = asyncio.gather(*(ask(n) for n in range(400)))
+            await asyncio.to_thread(until_waiting, server, "read", 150)
+            store.gate.set()
+            assert all(await asked)
 
-    asyncio.run(use())
-    assert len(store.batches) < 900
+    asyncio.run(asyncio.wait_for(use(), 60))
+    assert sum(store.batches) == 400
+    assert len(store.batches) <= 250 + LIMITS.threads + math.ceil(150 / LIMITS.batch_rows) + 1
 
 
 def test_two_writers(server: MemoryServer, store: Gated) -> None:
@@ -324,86 +254,3 @@ def test_two_writers(server: MemoryServer, store: Gated) -> None:
     rows = store.get([f"w{n}" for n in range(5)])
     assert len({entry["of"] for entry in rows.metadata}) == 1
     assert (rows.vectors == rows.metadata[0]["of"]).all()
-
-
-def test_drain_ends_what_is_in_progress(store: Gated) -> None:
-    """A call that has begun is answered and kept; later ones find nobody."""
-    server = MemoryServer(FixedShelf({"a": store}))
-    kept = InMemoryStore(DIM)
-    store.close = lambda: kept.add(*store.get(["late"]).__dict__.values())  # type: ignore[method-assign]
-    with ThreadPoolExecutor(1) as pool:
-        with serving(server):
-            client = RemoteMemory(f"{server.address}/a")
-            store.gate.clear()
-            running = pool.submit(client.add, ["late"], np.ones((1, DIM)))
-            time.sleep(0.3)
-            threading.Timer(0.3, store.gate.set).start()
-        running.result()
-    assert len(kept) == 1
-    with pytest.raises(MemoryStoreError, match="cannot be reached"):
-        len(client)
-    client.close()
-
-
-def test_health_and_reflection(channel: grpc.Channel) -> None:
-    """Their usual clients work."""
-    from grpc_health.v1 import health_pb2, health_pb2_grpc
-    from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
-        ProtoReflectionDescriptorDatabase,
-    )
-
-    health = health_pb2_grpc.HealthStub(channel)
-    for name in (SERVICE, ""):
-        found = health.Check(health_pb2.HealthCheckRequest(service=name), timeout=5)
-        assert found.status == health_pb2.HealthCheckResponse.SERVING
-    database = ProtoReflectionDescriptorDatabase(channel)
-    assert SERVICE in database.get_services()
-    assert database.FindFileContainingSymbol(SERVICE).package == "daneel.memory.v1"
-
-
-def test_metrics(server: MemoryServer) -> None:
-    """Scraped over HTTP: calls by method and code, batches, what waits."""
-    with RemoteMemory(f"{server.address}/a") as client:
-        client.search(np.ones(DIM), 1)
-        with pytest.raises(ValueError, match="hits"):
-            client.search(np.ones(DIM), 6000)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    stop = server.metrics.listen("127.0.0.1", port)
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as response:
-        text = response.read().decode()
-    stop()
-    assert 'daneel_memory_call_seconds_count{code="OK",method="Query"} 1.0' in text
-    assert 'code="INVALID_ARGUMENT",method="Query"' in text
-    assert 'daneel_memory_engine_rows_count{kind="read"} 1.0' in text
-    assert 'daneel_memory_waiting_rows{collection="a",kind="write"} 0.0' in text
-
-
-def test_spans_are_sampled_by_batch() -> None:
-    """About the asked share, none for 0, and a ratio that is none is refused."""
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
-    spans, provider = InMemorySpanExporter(), TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(spans))
-    tracer = BatchTracer(0.2, seed=0)
-    tracer._tracer = provider.get_tracer("test")
-    for _ in range(500):
-        tracer.observe("read", 7, 0.25)
-    found = spans.get_finished_spans()
-    assert 60 <= len(found) <= 140
-    assert found[0].attributes == {"rows": 7}
-    assert found[0].end_time - found[0].start_time == 250_000_000  # type: ignore[operator]
-    assert BatchTracer(0.0)._tracer is None
-    with pytest.raises(ValueError, match="trace_ratio"):
-        BatchTracer(2)
-
-
-def test_a_taken_port_and_wrong_limits(server: MemoryServer) -> None:
-    """Both are said."""
-    with pytest.raises(ConfigError, match="Cannot listen"):
-        with serving(MemoryServer(FixedShelf({}), port=server.port)):
-            pass
-    with pytest.raises(ValueError, match="credits"):
-        Limits(credits=0)
