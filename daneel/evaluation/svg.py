@@ -17,6 +17,9 @@ import numpy as np
 UNIT = 1000
 """Side of the drawing in its own units."""
 
+FLAT = 1e-9
+"""Ranges smaller than this share of their ends are rounding, and drawn as one value."""
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -83,13 +86,15 @@ def chart(
 
 def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
     """About `count` round numbers from at or below `low` to at or above `high`."""
-    if high <= low:
+    # A constant that was averaged differs from itself in the last digits.
+    if high - low <= FLAT * max(abs(low), abs(high)):
         low, high = low - max(abs(low) * 0.1, 0.5), high + max(abs(high) * 0.1, 0.5)
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(at * step, 12) for at in range(first, last + 1)]
+    digits = max(12, 3 - math.floor(math.log10(step)))
+    return [round(at * step, digits) for at in range(first, last + 1)]
 
 
 def tick_text(value: float, ticks: Sequence[float]) -> str:

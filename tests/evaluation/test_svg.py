@@ -34,6 +34,14 @@ def test_ticks_cover_any_range(seed: int) -> None:
     assert len({svg.tick_text(tick, ticks) for tick in ticks}) == len(ticks), "labels must differ"
 
 
+@pytest.mark.parametrize(("low", "high"), [(3e-4, 3e-4 + 2e-19), (0.0, 5e-14), (1e9, 1e9 + 1e-6)])
+def test_a_chart_of_rounding_errors_is_drawn(low: float, high: float) -> None:
+    """A learning rate of SAC, averaged between two logs, stopped a report."""
+    x = np.arange(3.0)
+    html = svg.chart([Mark("line", x, np.array([low, high, low]))], label="rate")
+    assert "nan" not in html and len(set(svg.nice_ticks(low, high))) >= 2
+
+
 @pytest.mark.parametrize(
     ("ticks", "texts"),
     [
