@@ -118,7 +118,7 @@ class BaselineTrainer(Trainer):
         needed = replay_bytes(config.agent, observation, action, rows, config.env.num_envs)
         check_memory(needed)
         self.agent = self._build(observation, action, rows)
-        _refuse_early_hindsight(self.agent.model, envs[0], config)
+        _await_hindsight(self.agent.model, envs[0], config)
         self.collector = Streams(recorded, seen, self.agent.model)
         self.replay = LibraryReplay(self.agent.model, needed)
         self._spaces = {"observation": str(observation), "action": str(action)}
@@ -348,10 +348,13 @@ def _is_undefined(name: str, value: float) -> bool:
     return name == "explained_variance" and not math.isfinite(value)
 
 
-def _refuse_early_hindsight(
+def _await_hindsight(
     model: BaseAlgorithm, env: gym.Env[Any, Any], config: TrainConfig[Any]
 ) -> None:
-    """Hindsight needs a finished episode; the library fails in its first update otherwise."""
+    """Hindsight needs a finished episode; the library fails in its first update otherwise.
+
+    Learning begins that late unless the user said when.
+    """
     if not isinstance(getattr(model, "replay_buffer", None), HerReplayBuffer):
         return
     assert isinstance(model, OffPolicyAlgorithm)
@@ -359,6 +362,8 @@ def _refuse_early_hindsight(
     if limit is None:
         return
     decisions = math.ceil(limit / config.env.action_repeat) * config.env.num_envs
+    if config.agent.learning_starts is None:
+        model.learning_starts = max(model.learning_starts, decisions)
     if model.learning_starts < decisions - 1:
         raise ConfigError(
             f"agent.learning_starts is {model.learning_starts}, but the first episodes of "

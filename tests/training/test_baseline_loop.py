@@ -329,6 +329,13 @@ def test_hindsight_before_the_first_episode_ends_is_refused(tmp_path: Path) -> N
     assert not (tmp_path / "run").exists()
 
 
+def test_hindsight_waits_for_the_first_episode_by_itself(tmp_path: Path) -> None:
+    """Unless told when to begin: episodes here are longer than the library's hundred decisions."""
+    env = EnvConfig(REACH.id, max_episode_steps=120)
+    train(config(tmp_path / "run", env, "sac", **SMALL))
+    assert any("train/critic_loss" in record for record in records(tmp_path / "run"))
+
+
 @pytest.mark.parametrize("setting", ["nan_reward_at", "nan_observation_at"])
 def test_nan_stops_and_keeps_the_last_checkpoint(setting: str, tmp_path: Path) -> None:
     """Which environment and which decision are in the message."""

@@ -71,7 +71,9 @@ def _trainings(runs: Path) -> Iterator[pool.Command]:
 
 
 def _is_whole(folder: Path) -> bool:
-    return (folder / "checkpoints" / f"step-{STEPS}").exists()
+    """Whether it reached the end; PPO stops at the end of its round, a little later."""
+    found = (folder / "checkpoints").glob("step-*")
+    return any(int(path.name.removeprefix("step-")) >= STEPS for path in found)
 
 
 def _training(skill: Skill, algorithm: str, seed: int, folder: Path) -> pool.Command:
