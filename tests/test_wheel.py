@@ -32,6 +32,10 @@ def _run(*command: object, cwd: Path) -> str:
     return done.stdout
 
 
+SHIPPED = (".py", ".yaml", ".json", ".proto", ".desc")
+"""Modules, presets and suites, reference scores, the protocol of the memory service."""
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel built without a network from a copy of the sources."""
@@ -68,7 +72,7 @@ def test_wheel_holds_all_of_the_package_and_nothing_else(wheel: Path) -> None:
     expected = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "daneel").rglob("*")
-        if path.suffix in (".py", ".yaml") or path.name == "py.typed"
+        if path.suffix in SHIPPED or path.name == "py.typed"
     }
     assert shipped == expected
     assert any(name.endswith("licenses/LICENSE") for name in names)

@@ -18,8 +18,8 @@ class Options:
     """List the names of one kind; without a kind, list the kinds."""
 
     kind: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="KIND")] = ""
-    """What to list: agents, backbones, benches, checks, envs, experts, presets, sources, suites,
-    tasks, trackers, verbs."""
+    """What to list: agents, backbones, benches, checks, envs, experts, presets, sources, stores,
+    suites, tasks, trackers, verbs."""
 
     match: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TEXT")] = ""
     """Only the names that contain this text, in any case."""
@@ -164,6 +164,7 @@ KINDS = {
     "experts": Kind("who shows how it is done", _registry("daneel.agents.experts", "EXPERTS")),
     "presets": Kind("ready-made trainings: `daneel train PRESET`", _presets),
     "sources": Kind("where environments come from", _registry("daneel.envs.sources", "SOURCES")),
+    "stores": Kind("kinds of vector store: `NAME://...`", _registry("daneel.memory", "STORES")),
     "suites": Kind("skills that are scored together: `daneel eval --suite NAME`", _suites),
     "tasks": Kind("skills; of one suite with `--suite NAME`", _tasks),
     "trackers": Kind(

@@ -11,7 +11,7 @@ from daneel.memory.protocol import VectorStore
 from daneel.registry import Entry, Registry
 
 STORES = Registry(
-    "store scheme",
+    "store",
     Entry("memory", "daneel.memory.opening:open_in_memory", "rows in RAM, searched exactly"),
     Entry("file", "daneel.memory.opening:open_folder", "a folder: LanceDB and FAISS", "memory"),
     Entry(
