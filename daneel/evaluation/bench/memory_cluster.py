@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -206,7 +207,7 @@ def _write(
             written.set()
         if at >= len(parts) and (_all_in_use(store) or time.monotonic() > ends):
             return waits
-        waits.append(timed(lambda: store.add(ids, part)))  # noqa: B023
+        waits.append(timed(partial(store.add, ids, part)))
     return waits
 
 
