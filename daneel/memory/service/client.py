@@ -14,7 +14,7 @@ from daneel.errors import MemoryStoreError
 from daneel.memory.check import check_metric
 from daneel.memory.protocol import Hits, Metadata, Metric, Rows, Where
 from daneel.memory.service.address import check_token, parse_address
-from daneel.memory.service.messages import Method, methods
+from daneel.memory.service.messages import methods
 from daneel.memory.service.requests import (
     Page,
     Requests,
@@ -76,7 +76,7 @@ class RemoteMemory:
             self._channel = grpc.secure_channel(self.address.target, credentials, options)
         else:
             self._channel = grpc.insecure_channel(self.address.target, options)
-        self._calls = {each.name: self._stub(each) for each in methods().values()}
+        self._calls = {each.name: each.on(self._channel) for each in methods().values()}
         self._open = True
         try:
             self._requests.opened(self._call("Open", self._requests.open(dim, metric)), dim, metric)
@@ -194,10 +194,6 @@ class RemoteMemory:
     ) -> None:
         """Close."""
         self.close()
-
-    def _stub(self, method: Method) -> Any:
-        make = self._channel.stream_stream if method.streams else self._channel.unary_unary
-        return make(method.path, method.request.SerializeToString, method.reply.FromString)
 
     def _call(self, name: str, request: Any) -> Any:
         try:

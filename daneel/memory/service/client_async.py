@@ -15,7 +15,7 @@ from daneel.memory.check import check_metric
 from daneel.memory.protocol import Hits, Metadata, Metric, Rows, Where
 from daneel.memory.service.address import check_token, parse_address
 from daneel.memory.service.client import MESSAGE_BYTES, Batch
-from daneel.memory.service.messages import Method, methods
+from daneel.memory.service.messages import methods
 from daneel.memory.service.requests import Requests, channel_options, failure, hits_of
 from daneel.memory.service.tls import ClientTls
 
@@ -65,7 +65,7 @@ class AsyncRemoteMemory:
             self._channel = grpc.aio.secure_channel(self.address.target, credentials, options)
         else:
             self._channel = grpc.aio.insecure_channel(self.address.target, options)
-        self._calls = {each.name: self._stub(each) for each in methods().values()}
+        self._calls = {each.name: each.on(self._channel) for each in methods().values()}
         try:
             described = await self._call("Open", self._requests.open(*self._wanted))
             self._requests.opened(described, *self._wanted)
@@ -157,10 +157,6 @@ class AsyncRemoteMemory:
     async def __aexit__(self, kind: object, error: object, trace: object) -> None:
         """Close."""
         await self.close()
-
-    def _stub(self, method: Method) -> Any:
-        make = self._channel.stream_stream if method.streams else self._channel.unary_unary
-        return make(method.path, method.request.SerializeToString, method.reply.FromString)
 
     async def _call(self, name: str, request: Any) -> Any:
         try:

@@ -35,6 +35,11 @@ class Method:
         """What stands in the HTTP/2 request."""
         return f"/{SERVICE}/{self.name}"
 
+    def on(self, channel: Any) -> Any:
+        """The rpc on a channel, blocking or asyncio's, ready to be called."""
+        make = channel.stream_stream if self.streams else channel.unary_unary
+        return make(self.path, self.request.SerializeToString, self.reply.FromString)
+
 
 def message(name: str) -> Any:
     """The class of a message."""

@@ -50,11 +50,9 @@ class Gated(InMemoryStore):
 LIMITS = Limits(queue_rows=200, threads=2, message_bytes=60_000, credits=4, hits=5000)
 
 
-def stub(channel: grpc.Channel, name: str) -> Any:
+def rpc(channel: grpc.Channel, name: str) -> Any:
     """An rpc, called by hand."""
-    method = methods()[name]
-    make = channel.stream_stream if method.streams else channel.unary_unary
-    return make(method.path, method.request.SerializeToString, method.reply.FromString)
+    return methods()[name].on(channel)
 
 
 def push(sequence: int = 1, ids: tuple[str, ...] = ("x",), client: str = "c") -> Any:

@@ -23,14 +23,14 @@ from daneel.memory.service.refusal import PUSHBACK, Refusal
 from daneel.memory.service.server import MemoryServer
 from daneel.memory.service.writes import Delete, Push, apply
 from tests.memory.contract import DIM, rows_of
-from tests.memory.service.gated import LIMITS, Gated, push, query, refused, stub, until_waiting
+from tests.memory.service.gated import LIMITS, Gated, push, query, refused, rpc, until_waiting
 
 
 def test_a_deadline_is_required(channel: grpc.Channel) -> None:
     """Of single calls and of streams."""
-    error = refused(stub(channel, "Query"), query())
+    error = refused(rpc(channel, "Query"), query())
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT and "deadline" in error.details()
-    error = refused(lambda: list(stub(channel, "PushStream")(iter([push()]))))
+    error = refused(lambda: list(rpc(channel, "PushStream")(iter([push()]))))
     assert "deadline" in error.details()
 
 
@@ -47,12 +47,12 @@ def test_raw_requests_that_are_wrong(channel: grpc.Channel, store: Gated) -> Non
         query(where=b"["), query(where=b"[]"), query(where=b'{"a": {"like": 1}}'),
         query(queries=wire.pack(np.ones((1, DIM + 1), np.float32))),
     ):  # fmt: skip
-        error = refused(stub(channel, "Query"), request, timeout=5)
+        error = refused(rpc(channel, "Query"), request, timeout=5)
         assert error.code() is grpc.StatusCode.INVALID_ARGUMENT, (request, error)
     for request in (push(0), push(client=""), push(ids=("x", "x")), push(ids=("",)), odd):
-        error = refused(stub(channel, "Push"), request, timeout=5)
+        error = refused(rpc(channel, "Push"), request, timeout=5)
         assert error.code() is grpc.StatusCode.INVALID_ARGUMENT, (request, error)
-    error = refused(stub(channel, "Query"), query(collection="../a"), timeout=5)
+    error = refused(rpc(channel, "Query"), query(collection="../a"), timeout=5)
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert len(store) == 20
 
@@ -60,7 +60,7 @@ def test_raw_requests_that_are_wrong(channel: grpc.Channel, store: Gated) -> Non
 def test_oversized_messages(channel: grpc.Channel, server: MemoryServer) -> None:
     """Refused by the server, and before that by the client, which says what to do."""
     many = tuple(f"{n:040}" for n in range(2000))
-    error = refused(stub(channel, "Push"), push(ids=many), timeout=5)
+    error = refused(rpc(channel, "Push"), push(ids=many), timeout=5)
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     with RemoteMemory(f"{server.address}/a") as client:
         with pytest.raises(ValueError, match="push_stream"):
@@ -72,7 +72,7 @@ def test_a_full_queue_refuses_with_a_hint(
 ) -> None:
     """Single calls are told when to come back; what waits is kept in the end."""
     store.gate.clear()
-    call = stub(channel, "Push")
+    call = rpc(channel, "Push")
     names = [tuple(f"{n}-{i}" for i in range(50)) for n in range(6)]
     running = [call.future(push(n + 1, ids), timeout=30) for n, ids in enumerate(names[:4])]
     until_waiting(server, "write", 200)
@@ -89,7 +89,7 @@ def test_a_retry_is_not_done_twice(
     channel: grpc.Channel, server: MemoryServer, store: Gated
 ) -> None:
     """The same key again is answered, also while the first is on its way; a later write stays."""
-    call = stub(channel, "Push")
+    call = rpc(channel, "Push")
     store.gate.clear()
     running = [call.future(push(1), timeout=20) for _ in range(3)]
     until_waiting(server, "write", 1)
@@ -101,7 +101,7 @@ def test_a_retry_is_not_done_twice(
     call(push(1), timeout=5)
     assert store.get(["x"]).vectors[0, 0] == 2
     remove = message("DeleteRequest")(collection="a", key=push(3).key, ids=["x", "row1"])
-    assert [stub(channel, "Delete")(remove, timeout=5).removed for _ in range(2)] == [2, 2]
+    assert [rpc(channel, "Delete")(remove, timeout=5).removed for _ in range(2)] == [2, 2]
 
 
 def test_keys_forget_failures_and_refuse_what_is_too_old() -> None:
@@ -133,7 +133,7 @@ def test_writes_that_wait_are_committed_together(
 ) -> None:
     """One wrong write among them fails alone; the last of an id wins."""
     store.gate.clear()
-    call = stub(channel, "Push")
+    call = rpc(channel, "Push")
     running = [call.future(push(1, ("first",)), timeout=20)]
     until_waiting(server, "write", 1)
     running += [call.future(push(n, (f"x{n}", "both")), timeout=20) for n in range(2, 9)]
@@ -154,7 +154,7 @@ def test_a_write_whose_deadline_passed_is_not_done(
 ) -> None:
     """Its client may have written elsewhere meanwhile."""
     store.gate.clear()
-    call = stub(channel, "Push")
+    call = rpc(channel, "Push")
     first = call.future(push(1, ("first",)), timeout=20)
     until_waiting(server, "write", 1)
     error = refused(call, push(2, ("late",)), timeout=0.3)
@@ -171,7 +171,7 @@ def test_single_queries_are_batched(
 ) -> None:
     """Those that come while the engine is busy go to it together, by what they ask."""
     store.gate.clear()
-    call = stub(channel, "Query")
+    call = rpc(channel, "Query")
     running = [call.future(query(k=k), timeout=20) for k in [3] * 30 + [5] * 10]
     until_waiting(server, "read", 40)
     store.gate.set()
@@ -184,7 +184,7 @@ def test_credits_are_held(channel: grpc.Channel, store: Gated) -> None:
     """A client that sends more than it may is cut off; its acknowledged batches are kept."""
     store.gate.clear()
     requests = [push(n, (f"s{n}",)) for n in range(1, 8)]
-    call = stub(channel, "PushStream")(iter(requests), timeout=20)
+    call = rpc(channel, "PushStream")(iter(requests), timeout=20)
     assert next(call).credits == LIMITS.credits
     error = refused(lambda: list(call))
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and "credits" in error.details()
@@ -192,7 +192,7 @@ def test_credits_are_held(channel: grpc.Channel, store: Gated) -> None:
 
 def test_query_stream(channel: grpc.Channel) -> None:
     """Answers carry the tag of their question, in any order."""
-    replies = stub(channel, "QueryStream")((query(tag=n, k=n) for n in (3, 1, 4)), timeout=10)
+    replies = rpc(channel, "QueryStream")((query(tag=n, k=n) for n in (3, 1, 4)), timeout=10)
     found = {each.tag: len(each.ids) for each in replies}
     assert found == {0: 0, 3: 3, 1: 1, 4: 4}
 
@@ -207,7 +207,7 @@ def test_a_slow_client_holds_up_nobody(channel: grpc.Channel, server: MemoryServ
             yield query(tag=n, k=1000)
         stop.wait(20)
 
-    slow = stub(channel, "QueryStream")(questions(), timeout=30)
+    slow = rpc(channel, "QueryStream")(questions(), timeout=30)
     with RemoteMemory(f"{server.address}/a") as other:
         for _ in range(20):
             assert other.search(np.ones(DIM), 1).ids[0, 0] is not None
