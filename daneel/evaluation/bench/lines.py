@@ -43,15 +43,19 @@ def draw(panels: Sequence[Panel], path: Path, *, columns: int = 2) -> Path:
     down = math.ceil(len(panels) / across)
     names = dict.fromkeys(name for panel in panels for name in (*panel.lines, *panel.dots))
     styles = {name: _style(at) for at, name in enumerate(names)}
+    legend_columns = 2 if across == 1 else 5  # more would stick out of the picture
+    legend_inches = 0.2 * math.ceil(len(names) / legend_columns)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(4.6 * across, 3.3 * down + 0.5), layout="constrained")
+        figure = Figure(figsize=(4.6 * across, 3.3 * down + legend_inches), layout="constrained")
         axes = figure.subplots(down, across, squeeze=False).ravel()
         for panel, ax in zip(panels, axes, strict=False):
             _draw_panel(ax, panel, styles)
         for ax in axes[len(panels) :]:
             ax.set_axis_off()
         handles = [axes[0].plot([], [], **style)[0] for style in styles.values()]
-        figure.legend(handles, list(styles), loc="outside lower center", ncols=5, frameon=False)
+        figure.legend(
+            handles, list(styles), loc="outside lower center", ncols=legend_columns, frameon=False
+        )
         temporary = path.with_name(f".{path.stem}.part{path.suffix}")
         figure.savefig(temporary, metadata={"Date": None}, facecolor="white")
         temporary.replace(path)
