@@ -12,12 +12,17 @@ from daneel.backbones.byte_lm import ByteLM, ByteModel, bits, score
 from daneel.backbones.megabyte import MegaByte
 
 PATCH = 4
+across = pytest.mark.parametrize("cross_patch", [False, True])
 
 
-def make(name: str = "gru", local: str = "gru", dims: tuple[int, int] = (16, 8)) -> MegaByte:
+def make(name: str = "gru", local: str = "gru", *, cross_patch: bool = False) -> MegaByte:
     """A small model in float64."""
     torch.manual_seed(0)
-    return MegaByte.of(name, local, patch=PATCH, dims=dims, depths=(1, 1)).double().eval()
+    model = MegaByte.of(
+        name, local, patch=PATCH, cross_patch=cross_patch, dims=(16, 8), depths=(1, 1)
+    )
+    torch.nn.init.normal_(model.to_local[1].weight)  # it begins at zero
+    return model.double().eval()
 
 
 def text(batch: int, length: int) -> Tensor:
@@ -32,19 +37,22 @@ def by_hand(model: MegaByte, data: Tensor) -> Tensor:
         patches = row.reshape(-1, PATCH)
         before = torch.cat([torch.full((1, PATCH), 256), patches[:-1]])
         y, _ = model.global_model(model.global_embedding(before).flatten(1)[None])
-        logits = []
+        logits, state, last = [], None, torch.tensor([256])
         for patch, context in zip(patches, model.to_local(y)[0], strict=True):
-            seen = torch.cat([torch.tensor([256]), patch[:-1]])
+            seen = torch.cat([last, patch[:-1]])
             x = model.local_embedding(seen) + context.reshape(PATCH, -1)
-            z, _ = model.local_model(x[None])
+            z, after = model.local_model(x[None], state)
             logits.append(model.head(model.norm(z[0])))
+            if model.cross_patch:
+                state, last = after, patch[-1:]
         rows.append(torch.cat(logits))
     return torch.stack(rows)
 
 
-def test_the_batched_form_is_the_loop() -> None:
+@across
+def test_the_batched_form_is_the_loop(cross_patch: bool) -> None:
     """Values and gradients."""
-    model, data = make(), text(2, 5 * PATCH)
+    model, data = make(cross_patch=cross_patch), text(2, 5 * PATCH)
     fast, naive = model(data)[0], by_hand(model, data)
     torch.testing.assert_close(fast, naive, atol=1e-12, rtol=0)
     weights = list(model.parameters())
@@ -54,12 +62,13 @@ def test_the_batched_form_is_the_loop() -> None:
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
 
 
+@across
 @pytest.mark.parametrize(
     "names", [("gru", "gru"), ("attention", "attention"), ("retention", "gru")]
 )
-def test_no_byte_leaks_into_logits_up_to_its_own(names: tuple[str, str]) -> None:
+def test_no_byte_leaks_into_logits_up_to_its_own(names: tuple[str, str], cross_patch: bool) -> None:
     """Every byte of three patches is changed in turn; the next logit does change."""
-    model, data = make(*names), text(1, 3 * PATCH)
+    model, data = make(*names, cross_patch=cross_patch), text(1, 3 * PATCH)
     before = model(data)[0]
     for at in range(data.shape[1]):
         other = data.clone()
@@ -70,10 +79,11 @@ def test_no_byte_leaks_into_logits_up_to_its_own(names: tuple[str, str]) -> None
             assert (after[:, at + 1] - before[:, at + 1]).abs().max() > 1e-9
 
 
+@across
 @pytest.mark.parametrize("pieces", [(1, 2, 3, 4, 5), (4, 4, 7), (15,), (3, 12), (8, 1, 6)])
-def test_uneven_pieces_agree_with_the_whole(pieces: tuple[int, ...]) -> None:
+def test_uneven_pieces_agree_with_the_whole(pieces: tuple[int, ...], cross_patch: bool) -> None:
     """Pieces that end within a patch too."""
-    model, data = make(), text(2, 15)
+    model, data = make(cross_patch=cross_patch), text(2, 15)
     whole = by_hand(model, torch.cat([data, data[:, :1]], 1))[:, :15]
     state, parts = None, []
     for piece in data.split(list(pieces), dim=1):
@@ -82,10 +92,12 @@ def test_uneven_pieces_agree_with_the_whole(pieces: tuple[int, ...]) -> None:
     torch.testing.assert_close(torch.cat(parts, 1), whole, atol=1e-12, rtol=0)
 
 
+@across
 @pytest.mark.parametrize("prompt", [0, 3, 4, 6])
-def test_greedy_sampling_is_what_the_logits_say(prompt: int) -> None:
+def test_greedy_sampling_is_what_the_logits_say(prompt: int, cross_patch: bool) -> None:
     """After prompts that end anywhere, in two calls as in one."""
-    model, generator, data = make(), torch.Generator().manual_seed(0), text(2, 6)[:, :prompt]
+    model, data = make(cross_patch=cross_patch), text(2, 6)[:, :prompt]
+    generator = torch.Generator().manual_seed(0)
     state = model(data)[1] if prompt else None
     written, _ = model.sample(11, generator, batch=2, state=state, temperature=0)
     known = torch.cat([data, written], 1)
@@ -95,9 +107,10 @@ def test_greedy_sampling_is_what_the_logits_say(prompt: int) -> None:
     assert torch.equal(torch.cat([first, second], 1), written)
 
 
-def test_a_file_scores_the_same_in_chunks_of_any_size(tmp_path: Path) -> None:
+@across
+def test_a_file_scores_the_same_in_chunks_of_any_size(tmp_path: Path, cross_patch: bool) -> None:
     """Also of sizes that are no multiple of the patch."""
-    model, data = make(), text(1, 50)
+    model, data = make(cross_patch=cross_patch), text(1, 50)
     path = tmp_path / "file"
     path.write_bytes(bytes(data[0].tolist()))
     scores = [score(model, path, chunk=chunk).bits for chunk in (3, 8, 21, 64)]
@@ -120,6 +133,17 @@ def flops(model: ByteModel, length: int) -> int:
     with counter, torch.no_grad():
         model(text(1, length))
     return counter.get_total_flops()
+
+
+def test_the_local_model_sees_over_the_border_only_when_told_to() -> None:
+    """With a global model that says nothing, the second patch depends on the first or does not."""
+    for cross_patch in (False, True):
+        model, data = make(cross_patch=cross_patch), text(1, 2 * PATCH)
+        torch.nn.init.zeros_(model.to_local[1].weight)
+        other = data.clone()
+        other[0, PATCH - 1] = (data[0, PATCH - 1] + 1) % 256
+        moved = (model(data)[0] - model(other)[0])[:, PATCH:].abs().max().item()
+        assert (moved > 1e-6) is cross_patch
 
 
 def test_it_costs_a_fraction_of_a_flat_model_of_its_global_width() -> None:

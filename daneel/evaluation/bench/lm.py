@@ -4,7 +4,8 @@ Every model has about as many parameters as the attention model (its width is ch
 exact number is recorded), the same batches in the same order, the same optimiser and the same
 number of steps. Text: tiny-shakespeare, the last tenth held back (nanoGPT's
 split). The row C-4 compares MegaByte with a flat byte transformer: bits per byte and FLOPs a byte,
-as torch's FLOP counter counts them in a forward pass.
+as torch's FLOP counter counts them in a forward pass. Two of them: Mamba layers whose local model
+goes on over the borders of patches, and attention within patches, as the paper's main form.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ BITS, FLOPS, PARAMS, SPEED = "bits per byte", "FLOPs a byte", "parameters", "tra
 RATIO_BITS, RATIO_FLOPS = "bits per byte, times the flat one's", "FLOPs of the flat one, times its"
 TO_ATTENTION = "bits per byte, times attention's"
 NAMES = ("attention", "gru", "retention", "gla", "mamba", "mamba2", "rwkv", "delta", "hyena")
-MEGABYTE, FLAT = "megabyte", "flat attention"
+MEGABYTE, APART, FLAT = "megabyte", "megabyte, attention within patches", "flat attention"
 
 
 @dataclass(frozen=True)
@@ -160,10 +161,14 @@ def _size_at(name: str, width: int, depth: int) -> float:
 def patched(options: Options) -> dict[str, Make]:
     """Row C-4: a flat byte transformer and MegaByte at a third of its FLOPs or less."""
     dim, depth = options.dim, options.depth
+    half = max(depth // 2, 1)
     return {
         FLAT: lambda: ByteLM(backbones.build("attention", dim, 3 * depth)),
         MEGABYTE: lambda: MegaByte.of(
-            patch=4, dims=(dim * 3 // 2, dim * 3 // 4), depths=(depth, max(depth // 2, 1))
+            "mamba", "mamba", patch=4, cross_patch=True, dims=(2 * dim, dim), depths=(depth, half)
+        ),
+        APART: lambda: MegaByte.of(
+            patch=4, dims=(3 * dim // 2, 3 * dim // 4), depths=(depth, half)
         ),
     }
 
@@ -236,23 +241,24 @@ def flops(model: ByteModel, options: Options) -> float:
 def records(found: Mapping[str, Mapping[int, Trained]], options: Options) -> Iterator[Evidence]:
     """Bits, size, FLOPs and speed of every model, and the ratios that rows C-1 and C-4 ask for."""
     for name, runs in found.items():
-        row = PATCHED if name in (FLAT, MEGABYTE) else ROW
+        row = PATCHED if name in (FLAT, MEGABYTE, APART) else ROW
         bits = [one.bits for one in runs.values()]
         yield _record(row, BITS, name, bits, "bits", runs, options, better="lower")
         yield _record(row, PARAMS, name, [one.params for one in runs.values()], "", runs, options)
         yield _record(row, FLOPS, name, [one.flops for one in runs.values()], "", runs, options)
         yield _record(row, SPEED, name, [one.speed for one in runs.values()], "", runs, options)
-    if FLAT in found and MEGABYTE in found:
-        ours, flat = found[MEGABYTE], found[FLAT]
-        both = ours.keys() & flat.keys()
-        ratio = [ours[seed].bits / flat[seed].bits for seed in sorted(both)]
-        yield _record(PATCHED, RATIO_BITS, MEGABYTE, ratio, "x", ours, options, 1.05, "lower")
-        saved = [flat[seed].flops / ours[seed].flops for seed in sorted(both)]
-        yield _record(PATCHED, RATIO_FLOPS, MEGABYTE, saved, "x", ours, options, 3.0)
+    flat = found.get(FLAT, {})
+    for name in (MEGABYTE, APART):
+        ours = found.get(name, {})
+        if both := sorted(ours.keys() & flat.keys()):
+            ratio = [ours[seed].bits / flat[seed].bits for seed in both]
+            yield _record(PATCHED, RATIO_BITS, name, ratio, "x", ours, options, 1.05, "lower")
+            saved = [flat[seed].flops / ours[seed].flops for seed in both]
+            yield _record(PATCHED, RATIO_FLOPS, name, saved, "x", ours, options, 3.0)
     base = found.get("attention", {})
     for name, runs in found.items():
         both = sorted(base.keys() & runs.keys())
-        if both and name not in ("attention", FLAT, MEGABYTE):
+        if both and name not in ("attention", FLAT, MEGABYTE, APART):
             ratio = [runs[seed].bits / base[seed].bits for seed in both]
             yield _record(ROW, TO_ATTENTION, name, ratio, "x", runs, options, 1.01, "lower")
 
