@@ -214,4 +214,7 @@ def _options(limits: Limits) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", limits.message_bytes),
         ("grpc.max_send_message_length", limits.message_bytes),
         ("grpc.so_reuseport", 0),  # two servers on one port would answer by turns
+        # The engine drops calls without a hint when 1000 of them wait for Python to take them up.
+        ("grpc.server.max_pending_requests", limits.calls),
+        ("grpc.server.max_pending_requests_hard_limit", limits.calls),
     ]

@@ -21,6 +21,8 @@ from daneel.memory.service.keys import AppliedKeys
 from daneel.memory.service.messages import message
 from daneel.memory.service.refusal import PUSHBACK, Refusal
 from daneel.memory.service.server import MemoryServer
+from daneel.memory.service.shelf import FixedShelf
+from daneel.memory.service.threaded import serving
 from daneel.memory.service.writes import Delete, Push, apply
 from tests.memory.contract import DIM, rows_of
 from tests.memory.service.gated import LIMITS, Gated, push, query, refused, rpc, until_waiting
@@ -238,6 +240,23 @@ def test_many_concurrent_queries(server: MemoryServer, store: Gated) -> None:
     asyncio.run(asyncio.wait_for(use(), 60))
     assert sum(store.batches) == 400
     assert len(store.batches) <= 250 + LIMITS.threads + math.ceil(150 / LIMITS.batch_rows) + 1
+
+
+def test_ten_thousand_queries_at_once() -> None:
+    """With a server's own limits: every one is answered, and answered right."""
+    store = Gated(DIM)
+    ids, vectors = rows_of(20)
+    store.add(ids, vectors)
+
+    async def use(address: str) -> None:
+        async with AsyncRemoteMemory(f"{address}/a", timeout_s=120) as client:
+            asked = (client.search(vectors[n % 20], 1) for n in range(10_000))
+            for n, hits in enumerate(await asyncio.gather(*asked)):
+                assert hits.ids[0, 0] == ids[n % 20]
+
+    with serving(MemoryServer(FixedShelf({"a": store}))) as server:
+        asyncio.run(asyncio.wait_for(use(server.address), 120))
+    assert sum(store.batches) == 10_000
 
 
 def test_two_writers(server: MemoryServer, store: Gated) -> None:
