@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ RATIO_BITS, RATIO_FLOPS = "bits per byte, times the flat one's", "FLOPs of the f
 TO_ATTENTION = "bits per byte, times attention's"
 NAMES = ("attention", "gru", "retention", "gla", "mamba", "mamba2", "rwkv", "delta", "hyena")
 MEGABYTE, APART, FLAT = "megabyte", "megabyte, attention within patches", "flat attention"
+OF_C4 = (FLAT, MEGABYTE, APART)
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ class Options:
 
     steps: int = 200
     """Updates of every model."""
+
+    patched_steps: int = 800
+    """Updates of the models of row C-4: what a patch says is learned late."""
 
     batch: int = 8
     """Rows of a batch."""
@@ -110,7 +114,7 @@ def run(options: Options) -> int:
             if time.perf_counter() - began > 60 * options.budget_minutes:
                 print(f"out of time before {name}, seed {seed}", file=sys.stderr)
                 break
-            found.setdefault(name, {})[seed] = train(make, data, later, seed, options)
+            found.setdefault(name, {})[seed] = train(make, data, later, seed, _of(name, options))
             _say(name, seed, found[name][seed])
     for item in records(found, options):
         evidence.append(item, options.results)
@@ -171,6 +175,11 @@ def patched(options: Options) -> dict[str, Make]:
             patch=4, dims=(3 * dim // 2, 3 * dim // 4), depths=(depth, half)
         ),
     }
+
+
+def _of(name: str, options: Options) -> Options:
+    """The options as a model's row has them."""
+    return replace(options, steps=options.patched_steps) if name in OF_C4 else options
 
 
 def size(model: torch.nn.Module) -> int:
@@ -241,7 +250,7 @@ def flops(model: ByteModel, options: Options) -> float:
 def records(found: Mapping[str, Mapping[int, Trained]], options: Options) -> Iterator[Evidence]:
     """Bits, size, FLOPs and speed of every model, and the ratios that rows C-1 and C-4 ask for."""
     for name, runs in found.items():
-        row = PATCHED if name in (FLAT, MEGABYTE, APART) else ROW
+        row = PATCHED if name in OF_C4 else ROW
         bits = [one.bits for one in runs.values()]
         yield _record(row, BITS, name, bits, "bits", runs, options, better="lower")
         yield _record(row, PARAMS, name, [one.params for one in runs.values()], "", runs, options)
@@ -258,7 +267,7 @@ def records(found: Mapping[str, Mapping[int, Trained]], options: Options) -> Ite
     base = found.get("attention", {})
     for name, runs in found.items():
         both = sorted(base.keys() & runs.keys())
-        if both and name not in ("attention", FLAT, MEGABYTE, APART):
+        if both and name not in ("attention", *OF_C4):
             ratio = [runs[seed].bits / base[seed].bits for seed in both]
             yield _record(ROW, TO_ATTENTION, name, ratio, "x", runs, options, 1.01, "lower")
 
@@ -277,7 +286,8 @@ def _record(
     ends: Interval | None = None
     if len(values) >= MIN_SEEDS and len(set(values)) > 1:
         ends = statistics.bootstrap_interval(values, np.random.default_rng(0))
-    details: dict[str, Any] = {"per_seed": list(values), "steps": options.steps}
+    steps = _of(subject, options).steps
+    details: dict[str, Any] = {"per_seed": list(values), "steps": steps}
     details |= {"batch": options.batch, "length": options.length, "dim": options.dim}
     return evidence.record(
         bench=BENCH, row=row, measure=measure, subject=subject, figure=plain.fmean(values),
