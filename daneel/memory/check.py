@@ -32,18 +32,18 @@ def check_vectors(name: str, vectors: ArrayLike, dim: int) -> NDArray[np.float32
     found = np.asarray(vectors)
     if found.dtype.kind not in "fiu":
         raise ValueError(f"{name} has dtype {found.dtype}. Expected floating-point numbers.")
-    with np.errstate(over="ignore"):  # too large for float32: refused below
-        found = np.ascontiguousarray(found, dtype=np.float32)
+    if found.dtype != np.float32 or not found.flags.c_contiguous:
+        with np.errstate(over="ignore"):  # too large for float32: refused below
+            found = np.ascontiguousarray(found, dtype=np.float32)
     found = found[None] if found.ndim == 1 else found
     if found.ndim != 2 or found.shape[1] != dim:
         raise ValueError(
             f"{name} has shape {tuple(np.shape(vectors))}. Expected [N, {dim}], the store's dim."
         )
-    bad = ~np.isfinite(found).all(1)
-    if bad.any():
-        raise ValueError(
-            f"{name} row {int(bad.argmax())} holds NaN or infinity. Expected finite float32 values."
-        )
+    finite = np.isfinite(found)
+    if not finite.all():
+        row = int(finite.all(1).argmin())
+        raise ValueError(f"{name} row {row} holds NaN or infinity. Expected finite float32 values.")
     return found
 
 

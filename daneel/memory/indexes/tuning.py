@@ -31,11 +31,13 @@ WIDEST = 4.0
 AT_ONCE = 32
 """Queries asked before it is seen whether the target can still be reached."""
 
-OUTLIERS = 0.01
-"""Share of rows so far from all others that they do not say what near is."""
+OUTLIERS, FENCE = 0.01, 3.0
+"""Share of rows so far from all others that they do not say what near is; and how many ranges of
+the middle half below it a score may lie (Tukey 1977), so that of ordinary rows hardly any are."""
 
-MARGIN = 0.3
-"""Part of the allowed loss that is kept in hand, for the queries that were not sampled."""
+MARGIN, UNDER_CONDITION = 0.3, 0.6
+"""Part of the allowed loss that is kept in hand, for the queries that were not sampled; under a
+condition their hits lie further apart, and differ more from query to query."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,11 @@ def tune(index: TunedIndex, k: int, keep: Keep | None, seed: int = 0) -> Plan:
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.choice(len(index.vectors), min(NEAR, len(index.vectors)), replace=False))
     near, far = np.asarray(index.vectors[rows]), _strangers(index.vectors, rng)
-    target = index.recall + MARGIN * (1 - index.recall)
+    margin = MARGIN if keep is None else UNDER_CONDITION
+    target = index.recall + margin * (1 - index.recall)
     truth = _without(rows, *index.scan(near, k + 1, keep))
     found = truth[:, 0][np.isfinite(truth[:, 0])]
-    threshold = float(np.quantile(found, OUTLIERS)) if len(found) else np.inf
+    threshold = _fence(found) if len(found) else np.inf
     threshold -= float(_slack(truth[:, :1]).max(initial=0))
     far_truth = index.scan(far, k, keep)[0]
     # A stranger that looks like a row gets the setting for rows, so that has to do for it too.
@@ -89,6 +92,12 @@ def tune(index: TunedIndex, k: int, keep: Keep | None, seed: int = 0) -> Plan:
         scores = _rough_scores(index, near, k, near_setting, keep, rows)
         rough = _recall(scores, truth[:, :k])
     return Plan(near_setting, far_setting, threshold, recall, rough)
+
+
+def _fence(found: NDArray[np.float32]) -> float:
+    """The score below which a query is stranger than rows are to each other."""
+    outlier, low, high = np.quantile(found, (OUTLIERS, 0.25, 0.75))
+    return float(min(outlier, low - FENCE * (high - low)))
 
 
 Group = tuple[NDArray[np.float32], NDArray[np.float32], "NDArray[np.int64] | None"]
