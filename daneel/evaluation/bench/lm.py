@@ -16,7 +16,7 @@ import statistics as plain
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,20 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from daneel import backbones
-from daneel.backbones.byte_lm import ByteLM, ByteModel, score
-from daneel.backbones.megabyte import MegaByte
+from daneel.backbones.byte_lm import ByteModel, score
 from daneel.errors import DaneelError
 from daneel.evaluation import datasets, evidence, provenance, statistics
 from daneel.evaluation.bench import lines
+from daneel.evaluation.bench.lm_models import (
+    APART,
+    FLAT,
+    MEGABYTE,
+    NAMES,
+    OF_C4,
+    Make,
+    models,
+    size,
+)
 from daneel.evaluation.evidence import Evidence
 from daneel.evaluation.statistics import MIN_SEEDS, Interval
 
@@ -40,9 +48,6 @@ ROW, PATCHED = "equal parameters", "MegaByte against a flat transformer"
 BITS, FLOPS, PARAMS, SPEED = "bits per byte", "FLOPs a byte", "parameters", "training bytes/s"
 RATIO_BITS, RATIO_FLOPS = "bits per byte, times the flat one's", "FLOPs of the flat one, times its"
 TO_ATTENTION = "bits per byte, times attention's"
-NAMES = ("attention", "gru", "retention", "gla", "mamba", "mamba2", "rwkv", "delta", "hyena")
-MEGABYTE, APART, FLAT = "megabyte", "megabyte, attention within patches", "flat attention"
-OF_C4 = (FLAT, MEGABYTE, APART)
 
 
 @dataclass(frozen=True)
@@ -106,11 +111,12 @@ def run(options: Options) -> int:
     cut = len(text) * 9 // 10
     data = torch.frombuffer(bytearray(text[:cut]), dtype=torch.uint8)
     found: dict[str, dict[int, Trained]] = {}
+    todo = models(options.names, options.dim, options.depth)
     with tempfile.TemporaryDirectory() as folder:
         later = Path(folder) / "later.txt"
         later.write_bytes(text[cut : cut + options.held_back])
         # Seed by seed: a budget that ends early leaves whole columns, not whole models, out.
-        for seed, (name, make) in itertools.product(options.seeds, models(options).items()):
+        for seed, (name, make) in itertools.product(options.seeds, todo.items()):
             if time.perf_counter() - began > 60 * options.budget_minutes:
                 print(f"out of time before {name}, seed {seed}", file=sys.stderr)
                 break
@@ -129,62 +135,9 @@ def table(folder: str | Path = provenance.RESULTS) -> str:
     return evidence.table(evidence.load(BENCH, folder))
 
 
-Make = Callable[[], ByteModel]
-
-
-def models(options: Options) -> dict[str, Make]:
-    """What to train, by name; every model matches the attention model's parameters."""
-    dim, depth = options.dim, options.depth
-    target = size(ByteLM(backbones.build("attention", dim, depth)))
-    made: dict[str, Make] = {}
-    for name in options.names:
-        if name == MEGABYTE:
-            made |= patched(options)
-        else:
-            made[name] = matched(name, options, target)
-    return made
-
-
-def matched(name: str, options: Options, target: int) -> Make:
-    """The model of `name` whose width makes its size closest to `target` parameters."""
-    dim = options.dim
-    widths = range(dim // 2, 2 * dim + 1, 8)
-    sizes = {width: _size_at(name, width, options.depth) for width in widths}
-    best = min(widths, key=lambda width: abs(sizes[width] - target))
-    return lambda: ByteLM(backbones.build(name, best, options.depth))
-
-
-def _size_at(name: str, width: int, depth: int) -> float:
-    """Parameters at a width; infinite where the backbone refuses it."""
-    try:
-        return size(ByteLM(backbones.build(name, width, depth)))
-    except ValueError:
-        return math.inf
-
-
-def patched(options: Options) -> dict[str, Make]:
-    """Row C-4: a flat byte transformer and MegaByte at a third of its FLOPs or less."""
-    dim, depth = options.dim, options.depth
-    half = max(depth // 2, 1)
-    return {
-        FLAT: lambda: ByteLM(backbones.build("attention", dim, 3 * depth)),
-        MEGABYTE: lambda: MegaByte.of(
-            "mamba", "mamba", patch=4, cross_patch=True, dims=(2 * dim, dim), depths=(depth, half)
-        ),
-        APART: lambda: MegaByte.of(
-            patch=4, dims=(3 * dim // 2, 3 * dim // 4), depths=(depth, half)
-        ),
-    }
-
-
 def _of(name: str, options: Options) -> Options:
     """The options as a model's row has them."""
     return replace(options, steps=options.patched_steps) if name in OF_C4 else options
-
-
-def size(model: torch.nn.Module) -> int:
-    """Parameters of a model."""
-    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def train(make: Make, data: Tensor, later: Path, seed: int, options: Options) -> Trained:

@@ -7,7 +7,7 @@ import torch
 
 from daneel.backbones import build
 from daneel.backbones.byte_lm import ByteLM
-from daneel.evaluation.bench import lm
+from daneel.evaluation.bench import lm, lm_models
 from daneel.evaluation.bench.lm import Options, Trained
 
 SMALL = Options(
@@ -28,16 +28,18 @@ def test_batches_depend_on_the_seed_alone() -> None:
 
 def test_models_have_about_the_size_of_attention() -> None:
     """Whatever is in their layers."""
-    options = Options(dim=64, depth=2)
-    target = lm.size(ByteLM(build("attention", 64, 2)))
+    target = lm_models.size(ByteLM(build("attention", 64, 2)))
     for name in ("gru", "retention", "mamba2"):
-        assert lm.size(lm.matched(name, options, target)()) == pytest.approx(target, rel=0.12)
+        assert lm_models.size(lm_models.matched(name, 64, 2, target)()) == pytest.approx(
+            target, rel=0.12
+        )
 
 
 def test_megabyte_costs_a_third_of_the_flat_model_or_less() -> None:
     """At the bench's own sizes."""
     options = Options()
-    flops = {name: lm.flops(make(), options) for name, make in lm.patched(options).items()}
+    made = lm_models.patched(options.dim, options.depth)
+    flops = {name: lm.flops(make(), options) for name, make in made.items()}
     assert flops[lm.FLAT] >= 3 * flops[lm.MEGABYTE]
 
 
@@ -45,7 +47,7 @@ def test_a_training_is_the_same_twice(tmp_path: Path) -> None:
     """Same seed, same bits; the curve has a point a step."""
     later = tmp_path / "later"
     later.write_bytes(bytes(DATA[:100].tolist()))
-    make = lm.models(SMALL)["gru"]
+    make = lm_models.models(["gru"], SMALL.dim, SMALL.depth)["gru"]
     once, again = (lm.train(make, DATA, later, 0, SMALL) for _ in range(2))
     assert once.bits == again.bits and 4 < once.bits < 9
     assert [bytes_seen for bytes_seen, _ in once.curve] == [32, 64, 96]
