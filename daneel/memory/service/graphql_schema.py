@@ -12,6 +12,7 @@ from typing import Any
 
 import strawberry
 from strawberry.extensions import (
+    AddValidationRules,
     MaxAliasesLimiter,
     MaxTokensLimiter,
     ParserCache,
@@ -146,13 +147,15 @@ class _Schema(strawberry.Schema):
 
 def make_schema() -> strawberry.Schema:
     """The schema, with its bounds on documents."""
+    # Made once: what was validated is remembered by its rules too, and a limiter makes new ones.
+    limiters = QueryDepthLimiter(MAX_DEPTH), MaxAliasesLimiter(MAX_ALIASES)
+    rules = [rule for limiter in limiters for rule in limiter.validation_rules]
     return _Schema(
         Query,
         Mutation,
         extensions=[
             lambda: MaxTokensLimiter(max_token_count=MAX_TOKENS),
-            lambda: QueryDepthLimiter(max_depth=MAX_DEPTH),
-            lambda: MaxAliasesLimiter(max_alias_count=MAX_ALIASES),
+            lambda: AddValidationRules(rules),
             ParserCache,
             ValidationCache,
         ],

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import from_schema
+from strawberry.extensions import ValidationCache
 
 from daneel.memory.in_memory import InMemoryStore
 from daneel.memory.service.access import make_access
@@ -159,6 +160,17 @@ def test_bounds(service: Service) -> None:
     assert "tokens" in service.post("{ " + "collections " * 3000 + "}").text
     assert service.post("x" * 60_000).status_code == 413
     assert service.post("{ nothing }").json()["data"] is None
+
+
+def test_a_document_is_validated_once(service: Service) -> None:
+    """The second request with the same one finds what was said of it."""
+    remembered = ValidationCache().cached_validate_document
+    asked = {"q": packed(np.ones((1, 4))), "k": 1}
+    service.post(SEARCH, asked)
+    before = remembered.cache_info()
+    service.post(SEARCH, {**asked, "k": 2})
+    after = remembered.cache_info()
+    assert (after.hits, after.misses) == (before.hits + 1, before.misses)
 
 
 @pytest.mark.parametrize(
