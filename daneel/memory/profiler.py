@@ -1,19 +1,23 @@
 """What a store does and how long it takes, as Prometheus metrics; T-54.
 
-No spans: a span a query costs tens of microseconds where a histogram costs one.
+No spans: a span a query costs tens of microseconds. Calls are counted in plain numbers, and made
+into metrics when somebody looks: a histogram of the client costs as much as the rest of a search.
 """
 
 from __future__ import annotations
 
+import threading
 import time
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from daneel.errors import MissingExtraError
 from daneel.memory.protocol import Hits, Metadata, Metric, Rows, VectorStore, Where
@@ -85,18 +89,16 @@ class MemoryProfiler:
         """
         self.store, self.dim, self.name = store, store.dim, name
         self.metric: Metric = store.metric
-        self._metrics = _registered() if beside is None else beside._metrics
-        self.registry: CollectorRegistry = self._metrics["registry"]
-        seconds, errors = self._metrics["seconds"], self._metrics["errors"]
-        # Children are looked up once: `labels` costs more than an observation.
-        self._seconds = {each: seconds.labels(name, each) for each in OPERATIONS}
-        self._errors = {each: errors.labels(name, each) for each in OPERATIONS}
-        self._hits, self._misses = (self._metrics[e].labels(name) for e in ("hits", "misses"))
-        if isinstance(store, Tiered):
-            for tier in TIERS:
-                # Read when somebody looks: counting twice would cost twice.
-                child = self._metrics["tier_rows"].labels(name, tier)
-                child.set_function(lambda t=tier: getattr(store.tier_counts, t))
+        self._metrics = _Metrics() if beside is None else beside._metrics
+        self._metrics.profilers.append(self)
+        self.registry: CollectorRegistry = self._metrics.registry
+        self._lock = threading.Lock()
+        self._buckets: dict[str, list[int]] = {
+            each: [0] * (len(BUCKETS) + 1) for each in OPERATIONS
+        }
+        self._seconds: dict[str, float] = dict.fromkeys(OPERATIONS, 0.0)
+        self._errors: dict[str, int] = dict.fromkeys(OPERATIONS, 0)
+        self._hits = self._misses = 0
 
     @contextmanager
     def _timed(self, operation: str) -> Iterator[None]:
@@ -104,14 +106,20 @@ class MemoryProfiler:
         try:
             yield
         except BaseException:
-            self._errors[operation].inc()
+            self._count(operation, began, errors=1)
             raise
-        finally:
-            self._seconds[operation].observe(time.perf_counter() - began)
+        self._count(operation, began)
 
-    def _found(self, hits: int, asked: int) -> None:
-        self._hits.inc(hits)
-        self._misses.inc(asked - hits)
+    def _count(
+        self, operation: str, began: float, errors: int = 0, hits: int = 0, misses: int = 0
+    ) -> None:
+        spent = time.perf_counter() - began
+        with self._lock:
+            self._buckets[operation][bisect_left(BUCKETS, spent)] += 1
+            self._seconds[operation] += spent
+            self._errors[operation] += errors
+            self._hits += hits
+            self._misses += misses
 
     def add(
         self, ids: Sequence[str], vectors: ArrayLike, metadata: Sequence[Metadata] | None = None
@@ -122,16 +130,25 @@ class MemoryProfiler:
 
     def search(self, queries: ArrayLike, k: int, where: Where | None = None) -> Hits:
         """See `VectorStore.search`."""
-        with self._timed("search"):
+        began = time.perf_counter()
+        try:
             hits = self.store.search(queries, k, where)
-        self._found(int(np.isfinite(hits.scores).sum()), hits.scores.size)
+        except BaseException:
+            self._count("search", began, errors=1)
+            raise
+        misses = _without_a_hit(hits.scores)
+        self._count("search", began, hits=hits.scores.size - misses, misses=misses)
         return hits
 
     def get(self, ids: Sequence[str]) -> Rows:
         """See `VectorStore.get`."""
-        with self._timed("get"):
+        began = time.perf_counter()
+        try:
             rows = self.store.get(ids)
-        self._found(len(rows.ids), len(ids))
+        except BaseException:
+            self._count("get", began, errors=1)
+            raise
+        self._count("get", began, hits=len(rows.ids), misses=len(ids) - len(rows.ids))
         return rows
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -144,18 +161,22 @@ class MemoryProfiler:
         tiers = {}
         if isinstance(self.store, Tiered):
             tiers = {tier: int(getattr(self.store.tier_counts, tier)) for tier in TIERS}
-        return Profile(
-            calls={each: int(self._value("seconds_count", each)) for each in OPERATIONS},
-            seconds={each: self._value("seconds_sum", each) for each in OPERATIONS},
-            errors={each: int(self._value("errors_total", each)) for each in OPERATIONS},
-            hits=int(self._value("hits_total")),
-            misses=int(self._value("misses_total")),
-            tiers=tiers,
-        )
+        with self._lock:
+            return Profile(
+                calls={each: sum(counts) for each, counts in self._buckets.items()},
+                seconds=dict(self._seconds),
+                errors=dict(self._errors),
+                hits=self._hits,
+                misses=self._misses,
+                tiers=tiers,
+            )
 
-    def _value(self, what: str, operation: str | None = None) -> float:
-        labels = {"store": self.name} | ({"operation": operation} if operation else {})
-        return self.registry.get_sample_value(f"daneel_memory_{what}", labels) or 0.0
+    def histogram(self, operation: str) -> tuple[list[tuple[str, float]], float]:
+        """Calls no longer than each of the `BUCKETS`, by its text, and seconds in all."""
+        with self._lock:
+            counts, seconds = list(self._buckets[operation]), self._seconds[operation]
+        bounds = [str(bound) for bound in BUCKETS] + ["+Inf"]
+        return list(zip(bounds, accumulate(map(float, counts)), strict=True)), seconds
 
     def report(self) -> str:
         """The metrics in Prometheus' text format."""
@@ -188,27 +209,55 @@ class MemoryProfiler:
         self.close()
 
 
-def _registered() -> dict[str, Any]:
-    """A new registry and the metrics in it."""
-    client = _client()
-    registry = client.CollectorRegistry()
-    spec: dict[str, tuple[Any, str, tuple[str, ...], dict[str, Any]]] = {
-        "seconds": (client.Histogram, "Time of a call", ("operation",), {"buckets": BUCKETS}),
-        "errors": (client.Counter, "Calls that raised", ("operation",), {}),
-        "hits": (client.Counter, "Rows found", (), {}),
-        "misses": (client.Counter, "Rows asked for and not found", (), {}),
-        "tier_rows": (client.Gauge, "Rows by the tier that had them", ("tier",), {}),
-    }
-    made = {
-        what: kind(f"daneel_memory_{what}", text, ("store", *labels), registry=registry, **options)
-        for what, (kind, text, labels, options) in spec.items()
-    }
-    return {"registry": registry, **made}
+def _without_a_hit(scores: NDArray[np.float32]) -> int:
+    """Places `[Q, k]` of a search that are empty; a query's come last."""
+    if scores.shape[0] == 1 and scores.size and scores.item(-1) != -np.inf:
+        return 0
+    return int(np.isneginf(scores).sum())
+
+
+class _Metrics:
+    """What a registry asks for the metrics of all its profilers."""
+
+    def __init__(self) -> None:
+        self.registry = _client().CollectorRegistry()
+        self.profilers: list[MemoryProfiler] = []
+        self.registry.register(self)
+
+    def collect(self) -> Iterator[Any]:
+        """The families of metrics."""
+        core = _client().core
+        seconds = core.HistogramMetricFamily(
+            "daneel_memory_seconds", "Time of a call", labels=("store", "operation")
+        )
+        errors = core.CounterMetricFamily(
+            "daneel_memory_errors", "Calls that raised", labels=("store", "operation")
+        )
+        found = {
+            "hits": core.CounterMetricFamily("daneel_memory_hits", "Rows found", labels=("store",)),
+            "misses": core.CounterMetricFamily(
+                "daneel_memory_misses", "Rows asked for and not found", labels=("store",)
+            ),
+        }
+        tiers = core.GaugeMetricFamily(
+            "daneel_memory_tier_rows", "Rows by the tier that had them", labels=("store", "tier")
+        )
+        for each in self.profilers:
+            profile = each.profile()
+            for operation in OPERATIONS:
+                seconds.add_metric((each.name, operation), *each.histogram(operation))
+                errors.add_metric((each.name, operation), profile.errors[operation])
+            found["hits"].add_metric((each.name,), profile.hits)
+            found["misses"].add_metric((each.name,), profile.misses)
+            for tier, rows in profile.tiers.items():
+                tiers.add_metric((each.name, tier), rows)
+        yield from (seconds, errors, *found.values(), tiers)
 
 
 def _client() -> Any:
     try:
         import prometheus_client
+        import prometheus_client.core
     except ImportError as error:
         raise MissingExtraError(
             "MemoryProfiler needs the Python package 'prometheus_client', which is not installed. "

@@ -52,7 +52,7 @@ def patched(dim: int, depth: int) -> dict[str, Make]:
     return {
         FLAT: lambda: ByteLM(backbones.build("attention", dim, 3 * depth)),
         MEGABYTE: lambda: MegaByte.of(
-            "mamba", "mamba", patch=4, cross_patch=True, dims=(2 * dim, dim), depths=(depth, half)
+            "mamba", "mamba", patch=8, cross_patch=True, dims=(2 * dim, dim), depths=(depth, depth)
         ),
         APART: lambda: MegaByte.of(
             patch=4, dims=(3 * dim // 2, 3 * dim // 4), depths=(depth, half)
