@@ -141,7 +141,9 @@ class SummarizingMemory:
         for (segment, rows), scores in zip(found, every, strict=True):
             texts = segment.metadata
             yield [_ranked(segment.ids, one, k, rows, texts.__getitem__) for one in scores]
-        events = [e for e in self._history.exact() if matches(condition, e.metadata)]
+        events = self._history.exact()
+        if condition:
+            events = [event for event in events if matches(condition, event.metadata)]
         if events:
             vectors = np.array([event.vector for event in events], np.float32)
             names, rows = [event.id for event in events], np.arange(len(events))
