@@ -69,14 +69,14 @@ def input_form(box: Interval) -> Form:
 
 
 def zonotope_bounds(
-    graph: Graph, box: Interval, previous: Sequence[Interval] | None = None
+    graph: Graph, box: Interval, previous: Sequence[Interval | None] | None = None
 ) -> tuple[list[Interval], dict[int, Relaxation], list[Form]]:
     """Bounds of every node, CROWN's lines for each function, and the forms.
 
     Args:
         graph: The network in the engine's precision.
         box: The boxes.
-        previous: Bounds that are known to hold (of a box around), which the result will not exceed.
+        previous: Bounds that are known to hold (of a box around), None where nothing is known.
     """
     bounds, forms = [box], [input_form(box)]
     relaxations: dict[int, Relaxation] = {}
@@ -89,8 +89,8 @@ def zonotope_bounds(
         found = form.interval()
         if not isinstance(node, Affine):  # the form of a sum of many terms is the tighter one
             found = found.meet(propagate(graph, node, sources))
-        if previous is not None:
-            found = found.meet(previous[index])
+        if previous is not None and (known := previous[index]) is not None:
+            found = found.meet(known)
         require_finite(found, f"Layer {index}")
         if isinstance(node, Apply):
             relaxations[index] = relax(node, sources[0])
