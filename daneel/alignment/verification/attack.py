@@ -40,8 +40,7 @@ def confirmed(
     output = graph(points)
     for index in case.contains(points, output).nonzero()[:, 0].tolist():
         x = points[index : index + 1]
-        # As float32 reads the input: inside the box where float32 has a number there.
-        if all(bool(case.contains(x, replay(x)[:, : output.shape[1]].double())) for replay in replays):
+        if all(bool(case.contains(x, replay(x).double())) for replay in replays):
             return Witness(tuple(x[0].tolist()), tuple(output[index].tolist()))
     return None
 
@@ -64,7 +63,7 @@ def attack(
         samples: Random points; the best of each polyhedron are the starts of the descent.
         steps: Of the descent.
     """
-    points = _points(case, samples, generator)
+    points = points_of(case, samples, generator)
     with torch.no_grad():
         output = graph(points)
         witness = confirmed(graph, case, points[case.contains(points, output)][:16], replays)
@@ -79,9 +78,7 @@ def attack(
     return None
 
 
-def descend(
-    graph: Graph, case: Case, polyhedron: Polyhedron, points: Tensor, steps: int
-) -> Tensor:
+def descend(graph: Graph, case: Case, polyhedron: Polyhedron, points: Tensor, steps: int) -> Tensor:
     """Signed gradient descent of the gap to a polyhedron, and the best points on the way."""
     width = case.high - case.low
     step, x = _FIRST_STEP, points
@@ -100,7 +97,7 @@ def descend(
     return torch.cat([best, x])
 
 
-def _points(case: Case, samples: int, generator: torch.Generator) -> Tensor:
+def points_of(case: Case, samples: int, generator: torch.Generator) -> Tensor:
     """Random points, a third of them on corners, and the centre."""
     share = torch.rand(samples, len(case.low), generator=generator, dtype=torch.float64)
     share[: samples // 3] = share[: samples // 3].round()

@@ -87,6 +87,7 @@ def backward(
     bounds: Sequence[Interval],
     relaxations: Mapping[int, Relaxation],
     kept: dict[int, Tensor] | None = None,
+    extra: Mapping[int, Tensor] | None = None,
 ) -> Planes:
     """Planes below `rows` times the value of node `start`.
 
@@ -97,6 +98,7 @@ def backward(
         bounds: Bounds of every node before `start`, and of `start` for rows of float64.
         relaxations: One for each Apply node before `start`.
         kept: Filled with the coefficients `[N, S, n]` that arrive at each Apply node.
+        extra: Coefficients `[N, S, n]` added at a node on the way: multipliers of constraints.
     """
     box = bounds[0]
     count = len(box.low)
@@ -104,14 +106,16 @@ def backward(
     rows, given = rows.to(box.low.dtype), rows
     pending: dict[int, Tensor] = {start: rows}
     bias = box.low.new_zeros(count, rows.shape[1])
-    # Rows of float64 that a float32 engine cannot write down are off by their rounding.
     error = torch.zeros_like(bias)
     if given.dtype != rows.dtype and bool((rows.to(given.dtype) != given).any()):
+        # Rows of float64 that a float32 engine cannot write down are off by their rounding.
         error = torch.finfo(rows.dtype).eps * _dot(rows.abs(), bounds[start].magnitude)
     for index in range(start, 0, -1):
         if index not in pending:
             continue
         coefficient = pending.pop(index)
+        if extra is not None and index in extra:
+            coefficient = coefficient + extra[index]
         node = graph.nodes[index]
         if kept is not None and isinstance(node, Apply):
             kept[index] = coefficient

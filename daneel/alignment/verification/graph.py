@@ -152,6 +152,23 @@ class Graph:
             )
         )
 
+    def affine(self) -> list[Affine]:
+        """The nodes with weights, in order."""
+        return [node for node in self.nodes if isinstance(node, Affine)]
+
+    def with_weights(self, weights: Sequence[Tensor], biases: Sequence[Tensor]) -> Graph:
+        """The same structure with other weights, in the order of `affine`."""
+        fresh = iter(zip(weights, biases, strict=True))
+        nodes = []
+        for node in self.nodes:
+            if isinstance(node, Affine):
+                weight, bias = next(fresh)
+                if weight.shape != node.weight.shape:
+                    raise ValueError(f"weights {list(weight.shape)} for {list(node.weight.shape)}")
+                node = replace(node, weight=weight, bias=bias)
+            nodes.append(node)
+        return Graph(tuple(nodes))
+
     def structure_hash(self) -> str:
         """Hash of everything but the weights: two updates of one network share it."""
         digest = hashlib.sha256()

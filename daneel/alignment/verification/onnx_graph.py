@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from daneel.alignment.rounding import NoBoundError
+from daneel.alignment.verification.attack import Replay
 from daneel.alignment.verification.graph import Builder, Graph, require_small
 from daneel.errors import ConfigError, MissingExtraError
 
@@ -189,3 +190,40 @@ def _constant(reading: Reading, node: Any, arguments: Sequence[Any]) -> Sequence
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", reading.opset)])
     given = {name: reading.values[name] for name in names}
     return ReferenceEvaluator(model).run(None, given)  # type: ignore[return-value]
+
+
+def onnx_replay(path: str | Path) -> Replay:
+    """Runs the model in onnxruntime, one input at a time, on one thread.
+
+    Raises:
+        MissingExtraError: The package onnxruntime is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError(
+            "The package onnxruntime is not installed. Expected it for running ONNX files. "
+            "Type `pip install 'daneel[verify]'`."
+        ) from error
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
+    settings.log_severity_level = 3
+    session = onnxruntime.InferenceSession(onnx_bytes(path), settings)
+    inputs = session.get_inputs()
+
+    def run(x: Tensor) -> Tensor:
+        found = []
+        for row in x:
+            given, start = {}, 0
+            for item in inputs:
+                shape = [n if isinstance(n, int) and n > 0 else 1 for n in item.shape]
+                size = math.prod(shape)
+                kind = np.float64 if "double" in item.type else np.float32
+                part = row[start : start + size].numpy().astype(kind)
+                given[item.name] = part.reshape(shape)
+                start += size
+            values = session.run(None, given)
+            found.append(np.concatenate([np.asarray(value).reshape(-1) for value in values]))
+        return torch.from_numpy(np.stack(found).astype(np.float64))
+
+    return run

@@ -167,7 +167,7 @@ def stay_within(
     most: Sequence[float] | Tensor,
     name: str = "output bounds",
 ) -> Property:
-    """For inputs in [low, high], every output stays within [least, most]; infinite ends are free."""
+    """For inputs in [low, high], outputs stay within [least, most]; infinite ends are free."""
     floor = torch.as_tensor(least, dtype=torch.float64)
     ceiling = torch.as_tensor(most, dtype=torch.float64)
     eye = torch.eye(len(floor), dtype=torch.float64)
@@ -180,6 +180,3 @@ def stay_within(
             unsafe.append(Polyhedron(row, end, strict=True))
     corners = (torch.as_tensor(end, dtype=torch.float64) for end in (low, high))
     return Property((Case(*corners, tuple(unsafe)),), name)
-
-
-

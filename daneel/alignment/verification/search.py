@@ -12,8 +12,8 @@ round takes a batch of boxes from a stack and
    part of each unit's interval, hence of its relaxation error, and the backward coefficients say
    what that error costs (a look-ahead that bounds nothing anew).
 
-Every box carries its cell: the part of the root that it stands for. Cells tile the root, also where
-step 3 cut a box; they are what a certificate keeps.
+Every box is a node of a tree of cells: the part of the root that it stands for. Cells tile the root
+also where step 3 cut a box; the tree is what a certificate keeps.
 
 Legend: N boxes, D inputs, S rows, n units.
 """
@@ -28,12 +28,17 @@ import torch
 from torch import Tensor
 
 from daneel.alignment.verification.attack import Replay, Witness, confirmed
-from daneel.alignment.verification.crown import Planes, backward
+from daneel.alignment.verification.crown import Planes
 from daneel.alignment.verification.functions import RELU
 from daneel.alignment.verification.graph import Apply, Graph, Product
 from daneel.alignment.verification.intervals import Interval, boxes
 from daneel.alignment.verification.property import Case
+from daneel.alignment.verification.rows import Below, Rows
+from daneel.alignment.verification.tree import TreeWriter
 from daneel.alignment.verification.zonotope import Form, zonotope_bounds
+
+REFINED = 16
+"""Units of a node that a backward pass bounds again."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,11 @@ class Limits:
     """When a search ends without a verdict."""
 
     deadline: float
-    """Time of `time.perf_counter` at which it gives up."""
+    """Time at which it gives up."""
     boxes: int
     """Boxes that it may bound."""
+    clock: Callable[[], float] = time.perf_counter
+    """What tells the time."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +59,8 @@ class Boxes:
 
     box: Interval
     """`[N, D]`, where an unsafe point may still be."""
-    cell: Interval
-    """`[N, D]`, the part of the root it stands for."""
+    node: Tensor
+    """`[N]`, its node of the tree."""
     known: dict[int, Interval]
     """Bounds of the nodes that relaxations need, which hold in the box."""
 
@@ -64,7 +71,7 @@ class Boxes:
     def rows(self, index: Tensor) -> Boxes:
         """Some of them."""
         known = {node: interval.rows(index) for node, interval in self.known.items()}
-        return Boxes(self.box.rows(index), self.cell.rows(index), known)
+        return Boxes(self.box.rows(index), self.node[index], known)
 
 
 @dataclass
@@ -75,12 +82,14 @@ class Outcome:
     """Set when the case is broken."""
     open: int = 0
     """Boxes neither proved nor split when it ended."""
+    stuck: int = 0
+    """Those of them that are too small for this precision to halve."""
     boxes: int = 0
     """Boxes bounded."""
     worst: float = torch.inf
     """Least lower bound over all boxes that were given up; infinite where none was."""
-    cells: list[Interval] = field(default_factory=list)
-    """Cells that were proved, in batches; together with none open they tile the root."""
+    tree: TreeWriter = field(default_factory=TreeWriter)
+    """Every split; with none open, every leaf is proved."""
 
 
 class Search:
@@ -105,9 +114,7 @@ class Search:
         """
         self.exact, self.graph, self.case = graph, graph.to(dtype), case
         self.batch, self.dtype, self.replays = batch, dtype, replays
-        self.rows = torch.cat([part.rows for part in case.unsafe])
-        self.offsets = torch.cat([part.offsets for part in case.unsafe])
-        self.sizes = [len(part.offsets) for part in case.unsafe]
+        self.rows = Rows(case)
         self.needed = sorted(
             {s for n in graph.nodes if isinstance(n, Apply | Product) for s in n.sources} - {0}
         )
@@ -115,16 +122,17 @@ class Search:
     def root(self) -> Boxes:
         """The whole box of the case."""
         box = boxes(self.case.low[None], self.case.high[None], self.dtype)
-        return Boxes(box, box, {})
+        return Boxes(box, torch.zeros(1, dtype=torch.int64), {})
 
-    def run(
-        self,
-        start: Boxes,
-        limits: Limits,
-        on_round: Callable[[Outcome], None] | None = None,
-    ) -> Outcome:
-        """Prove every start box, find a witness, or run out of limits."""
-        outcome, stack = Outcome(), [start]
+    def run(self, start: Boxes, limits: Limits, tree: TreeWriter | None = None) -> Outcome:
+        """Prove every start box, find a witness, or run out of limits.
+
+        Args:
+            start: Where to begin: the root, or leaves of a tree.
+            limits: When to give up.
+            tree: The tree whose leaves `start` are; None where `start` is the root.
+        """
+        outcome, stack = Outcome(tree=tree or TreeWriter()), [start]
         with torch.no_grad():
             while stack:
                 batch = self._take(stack)
@@ -134,7 +142,7 @@ class Search:
                     break
                 if len(rest):
                     stack.append(rest)
-                if time.perf_counter() > limits.deadline or outcome.boxes >= limits.boxes:
+                if limits.clock() > limits.deadline or outcome.boxes >= limits.boxes:
                     break
         outcome.open += sum(len(block) for block in stack)
         return outcome
@@ -157,48 +165,23 @@ class Search:
     def _round(self, batch: Boxes, outcome: Outcome) -> Boxes:
         """Bound, drop, cut, try, split; returns what remains, split."""
         previous = [batch.known.get(index) for index in range(len(self.graph.nodes))]
-        bounds, relaxations, forms = zonotope_bounds(self.graph, batch.box, previous)
-        kept: dict[int, Tensor] = {}
-        last = len(self.graph.nodes) - 1
-        planes = backward(self.graph, last, self.rows, bounds, relaxations, kept)
-        least = planes.least(batch.box).double()
-        alive = self._alive(least)
-        outcome.cells.append(batch.cell.rows((~alive.any(1)).nonzero()[:, 0]))
+        bounds, relaxations, forms = zonotope_bounds(self.graph, batch.box, previous, REFINED)
+        found = self.rows.below(self.graph, batch.box, bounds, relaxations)
+        alive = self.rows.met(found.gap)
         index = alive.any(1).nonzero()[:, 0]
         if not len(index):
             return batch.rows(index)
+        found, alive = found.rows(index), alive[index]
         known = {node: bounds[node].rows(index) for node in self.needed}
-        rest = Boxes(batch.box.rows(index), batch.cell.rows(index), known)
-        planes = Planes(planes.weight[index], planes.bias[index])
-        outcome.witness = self._witness(rest.box, planes)
+        rest = Boxes(batch.box.rows(index), batch.node[index], known)
+        outcome.witness = self._witness(rest.box, found.planes)
         if outcome.witness is not None:
             return rest
-        row = self._row(least[index], alive[index])
-        scores = self._gains(index, row, planes, bounds, forms, kept)
-        box, empty = self._cut(rest.box, planes, alive[index])
-        outcome.cells.append(rest.cell.rows(empty.nonzero()[:, 0]))
+        scores = self._gains(index, self.rows.nearest(found.gap, alive), found, bounds, forms)
+        box, empty = self._cut(rest.box, found, alive)
         keep = (~empty).nonzero()[:, 0]
-        rest = Boxes(box, rest.cell, rest.known).rows(keep)
-        return self._split(rest, scores[keep], least[index][keep], outcome)
-
-    def _alive(self, least: Tensor) -> Tensor:
-        """Which polyhedra each box may still meet, `[N, P]`."""
-        parts = zip(
-            self.case.unsafe,
-            least.split(self.sizes, 1),
-            self.offsets.split(self.sizes),
-            strict=True,
-        )
-        return ~torch.stack([part.excluded(low, end) for part, low, end in parts], 1)
-
-    def _row(self, least: Tensor, alive: Tensor) -> Tensor:
-        """The row `[N]` nearest to excluding the first polyhedron that is still met."""
-        slack = (least - self.offsets).split(self.sizes, 1)
-        starts = torch.tensor([sum(self.sizes[:k]) for k in range(len(self.sizes))])
-        best = torch.stack([part.argmax(1) for part in slack], 1) + starts
-        height = torch.stack([part.amax(1) for part in slack], 1)
-        worst = torch.where(alive, height, torch.inf).argmin(1)
-        return best.gather(1, worst[:, None])[:, 0]
+        rest = Boxes(box, rest.node, rest.known).rows(keep)
+        return self._split(rest, scores[keep], found.gap[keep], outcome)
 
     def _witness(self, box: Interval, planes: Planes) -> Witness | None:
         """Tries each box's centre and the corners where its planes are least."""
@@ -212,57 +195,51 @@ class Search:
         points = points[near][:64]
         return confirmed(self.exact, self.case, points, self.replays) if len(points) else None
 
-    def _cut(self, box: Interval, planes: Planes, alive: Tensor) -> tuple[Interval, Tensor]:
+    def _cut(self, box: Interval, found: Below, alive: Tensor) -> tuple[Interval, Tensor]:
         """The hull of what each polyhedron that is still met may need of the box.
 
         Returns the boxes and which of them are empty.
         """
         low, high = torch.full_like(box.low, torch.inf), torch.full_like(box.low, -torch.inf)
-        start = 0
-        for part, size in enumerate(self.sizes):
+        for part, members in enumerate(self.rows.members):
             cut = box
-            for row in list(range(start, start + size)) * (2 if size > 1 else 1):
-                cut = cut_box(cut, planes.weight[:, row], planes.bias[:, row], self.offsets[row])
+            for row in members * (2 if len(members) > 1 else 1):
+                plane = found.planes.weight[:, row], found.planes.bias[:, row]
+                cut = cut_box(cut, *plane, found.offsets[:, row])
             met = (alive[:, part] & (cut.low <= cut.high).all(1))[:, None]
             low = torch.where(met, torch.minimum(low, cut.low), low)
             high = torch.where(met, torch.maximum(high, cut.high), high)
-            start += size
         return Interval(low, high), (low > high).any(1)
 
     def _gains(
         self,
         index: Tensor,
         row: Tensor,
-        planes: Planes,
+        found: Below,
         bounds: Sequence[Interval],
         forms: Sequence[Form],
-        kept: dict[int, Tensor],
     ) -> Tensor:
         """What halving each dimension is predicted to gain, both halves together, `[N, D]`."""
         box = bounds[0].rows(index)
         rows = torch.arange(len(index))
-        gain = planes.weight[rows, row].abs() * (box.high - box.low) / 2
-        for place, coefficient in kept.items():
+        gain = found.planes.weight[rows, row].abs() * (box.high - box.low) / 2
+        for place, coefficient in found.kept.items():
             node = self.graph.nodes[place]
             assert isinstance(node, Apply)
             source = node.sources[0]
-            weight = coefficient[index, row].abs()  # [N, n]
+            weight = coefficient[rows, row].abs()  # [N, n]
             share = forms[source].generators[index, : gain.shape[1]].abs()  # [N, D, n]
             low, high = bounds[source].low[index][:, None], bounds[source].high[index][:, None]
             if node.function is RELU:
-                now, first, second = (
-                    _relu_error(low, high),
-                    _relu_error(low + share, high),
-                    _relu_error(low, high - share),
-                )
-                less = 2 * now - first - second
+                less = 2 * _relu_error(low, high)
+                less = less - _relu_error(low + share, high) - _relu_error(low, high - share)
             else:  # the error of a smooth function grows with the square of the width
                 width = high - low
                 less = (width.square() - (width - share).clamp(min=0).square()) / 8
             gain = gain + (less @ weight[:, :, None])[:, :, 0]
         return gain
 
-    def _split(self, rest: Boxes, scores: Tensor, least: Tensor, outcome: Outcome) -> Boxes:
+    def _split(self, rest: Boxes, scores: Tensor, gap: Tensor, outcome: Outcome) -> Boxes:
         """Both halves of every box; one that float cannot halve any more is given up."""
         width = rest.box.high - rest.box.low
         middle = (rest.box.low + rest.box.high) / 2
@@ -271,25 +248,18 @@ class Search:
         stuck = ~splittable.any(1)
         if bool(stuck.any()):
             outcome.open += int(stuck.sum())
-            outcome.worst = min(outcome.worst, float((least - self.offsets)[stuck].min()))
+            outcome.stuck += int(stuck.sum())
+            outcome.worst = min(outcome.worst, float(gap[stuck].amax(1).min()))
             keep = (~stuck).nonzero()[:, 0]
             rest, scores, middle = rest.rows(keep), scores[keep], middle[keep]
             splittable = splittable[keep]
         scores = torch.where(splittable, scores, -torch.inf)
-        at = torch.nn.functional.one_hot(scores.argmax(1), scores.shape[1]).bool()
-        left_end = torch.where(at, middle, rest.box.high)
-        right_end = torch.where(at, middle, rest.box.low)
-        left = Boxes(
-            Interval(rest.box.low, left_end),
-            Interval(rest.cell.low, torch.where(at, middle, rest.cell.high)),
-            rest.known,
-        )
-        right = Boxes(
-            Interval(right_end, rest.box.high),
-            Interval(torch.where(at, middle, rest.cell.low), rest.cell.high),
-            rest.known,
-        )
-        return _joined([left, right])
+        dimension = scores.argmax(1)
+        at = torch.nn.functional.one_hot(dimension, scores.shape[1]).bool()
+        lower, upper = outcome.tree.split(rest.node, dimension, middle[at])
+        left = Interval(rest.box.low, torch.where(at, middle, rest.box.high))
+        right = Interval(torch.where(at, middle, rest.box.low), rest.box.high)
+        return _joined([Boxes(left, lower, rest.known), Boxes(right, upper, rest.known)])
 
 
 def _relu_error(low: Tensor, high: Tensor) -> Tensor:
@@ -305,13 +275,14 @@ def cut_box(box: Interval, weight: Tensor, bias: Tensor, offset: Tensor) -> Inte
         box: `[N, D]`.
         weight: `[N, D]`.
         bias: `[N]`.
-        offset: A number.
+        offset: `[N]`, float64.
     """
     eps = torch.finfo(weight.dtype).eps
     ends = weight * box.low, weight * box.high
     least = torch.minimum(*ends)
+    offset = offset.to(weight.dtype)
     heavy = torch.maximum(ends[0].abs(), ends[1].abs()).sum(1) + bias.abs() + offset.abs()
-    total = least.sum(1) + bias - offset.to(weight.dtype) - 4 * (weight.shape[1] + 8) * eps * heavy
+    total = least.sum(1) + bias - offset - 4 * (weight.shape[1] + 8) * eps * heavy
     room = -(total[:, None] - least)  # weight_i x_i is at most this
     bound = room / weight
     bound = torch.where(weight == 0, torch.inf, bound)
@@ -329,6 +300,6 @@ def _joined(parts: Sequence[Boxes]) -> Boxes:
 
     return Boxes(
         meet([part.box for part in parts]),
-        meet([part.cell for part in parts]),
+        torch.cat([part.node for part in parts]),
         {node: meet([part.known[node] for part in parts]) for node in parts[0].known},
     )
