@@ -41,6 +41,8 @@ class Budget:
     """Boxes that may be bounded, for each case."""
     samples: int = 2048
     """Random points in the search for a witness, for each case."""
+    steps: int = 40
+    """Of gradient descent from the best of them."""
     seed: int = 0
     """Seed of that search."""
     clock: Callable[[], float] = time.perf_counter
@@ -52,7 +54,7 @@ class Budget:
         Raises:
             ConfigError: A number that is not positive.
         """
-        for name in ("seconds", "boxes", "samples"):
+        for name in ("seconds", "boxes", "samples", "steps"):
             if not getattr(self, name) > 0:
                 raise ConfigError(
                     f"budget.{name} is {getattr(self, name)}. Expected more than 0. "
@@ -136,7 +138,8 @@ class _Run:
     def verdict(self) -> VerificationResult:
         generator = torch.Generator().manual_seed(self.budget.seed)
         for case in self.property.cases:  # falsification first: it is cheap, and ends the matter
-            witness = attack(self.graph, case, generator, self.replays, self.budget.samples)
+            effort = self.budget.samples, self.budget.steps
+            witness = attack(self.graph, case, generator, self.replays, *effort)
             if witness is not None:
                 return self._result("violated", witness)
         trees = []
