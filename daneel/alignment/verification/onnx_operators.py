@@ -278,16 +278,16 @@ def _constant_node(reading: Reading, constant: Known) -> int:
 
 def _slice(reading: Reading, arguments: Arguments, options: Options) -> Value:
     source = arguments[0]
-    if len(arguments) > 1:
-        starts, ends, axes, steps = (*arguments[1:], None, None)[:4]
-    else:
-        starts, ends, axes, steps = options["starts"], options["ends"], options.get("axes"), None
-    axes = range(len(starts)) if axes is None else axes
-    steps = [1] * len(starts) if steps is None else steps
-    where = [slice(None)] * len(source.shape)
+    given = [*arguments[1:], None, None, None, None][:4]
+    if len(arguments) < 2:  # before opset 10
+        given = [options["starts"], options["ends"], options.get("axes"), None]
+    starts, ends = (np.ravel(np.asarray(value)).tolist() for value in given[:2])
+    axes = list(range(len(starts))) if given[2] is None else np.ravel(given[2]).tolist()
+    steps = [1] * len(starts) if given[3] is None else np.ravel(given[3]).tolist()
+    where: list[slice] = [slice(None)] * len(source.shape)
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        end = None if step < 0 and end < -(2**31) else int(end)
-        where[int(axis)] = slice(int(start), end, int(step))
+        last = None if step < 0 and end < -(2**31) else int(end)
+        where[int(axis)] = slice(int(start), last, int(step))
     return reading.moved(source, source.positions[tuple(where)])
 
 

@@ -178,5 +178,5 @@ def stay_within(
         if bool(torch.isfinite(ceiling[unit])):
             row, end = -eye[unit : unit + 1], -ceiling[unit : unit + 1]
             unsafe.append(Polyhedron(row, end, strict=True))
-    corners = (torch.as_tensor(end, dtype=torch.float64) for end in (low, high))
-    return Property((Case(*corners, tuple(unsafe)),), name)
+    start, end = (torch.as_tensor(corner, dtype=torch.float64) for corner in (low, high))
+    return Property((Case(start, end, tuple(unsafe)),), name)

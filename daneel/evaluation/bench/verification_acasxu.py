@@ -66,9 +66,9 @@ def truth(net: str, name: str) -> str:
 
 def _all(options: Options, nets: Path) -> list[dict[str, Any]]:
     lines = (nets / "acasxu_instances.csv").read_text().split()
-    instances = [tuple(line.split(",")[:2]) for line in lines]
+    instances = [(line.split(",")[0], line.split(",")[1]) for line in lines]
     done_file = options.work / "acasxu.jsonl"
-    done: dict[tuple[str, ...], dict[str, Any]] = {}
+    done: dict[tuple[str, str], dict[str, Any]] = {}
     if done_file.is_file():
         for item in files.read_jsonl(done_file):
             done[(item["onnx"], item["vnnlib"])] = item

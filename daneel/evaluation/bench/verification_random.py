@@ -8,6 +8,8 @@ not exclude what the oracle saw, nor its verdict contradict it.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -57,7 +59,7 @@ def draw(generator: torch.Generator) -> tuple[nn.Sequential, Tensor]:
     sizes = [2, *(integer(2, 9) for _ in range(integer(1, 4))), 1]
     layers: list[nn.Module] = []
     with torch.random.fork_rng(devices=[]):
-        for width_in, width in zip(sizes, sizes[1:], strict=False):
+        for width_in, width in pairwise(sizes):
             layers += [nn.Linear(width_in, width), KINDS[integer(0, len(KINDS))]()]
     network = nn.Sequential(*layers[:-1])
     with torch.no_grad():

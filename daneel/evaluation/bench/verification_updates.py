@@ -35,7 +35,7 @@ def measure(options: Options) -> list[Evidence]:
         network, limit = policy(seed, WIDTH, nn.Tanh if seed % 2 else nn.ReLU)
         box = torch.ones(INPUTS, dtype=torch.float64)
         wanted = stay_within(-box, box, [-limit], [limit])
-        result, certificate = certify(network, wanted, _budget())
+        _, certificate = certify(network, wanted, _budget())
         if certificate is None:
             continue
         for rate in RATES:
