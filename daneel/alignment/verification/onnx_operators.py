@@ -248,7 +248,7 @@ def _squeeze(reading: Reading, arguments: Arguments, options: Options) -> Value:
 
 def _unsqueeze(reading: Reading, arguments: Arguments, options: Options) -> Value:
     source = arguments[0]
-    axes = options.get("axes") if len(arguments) < 2 else arguments[1]
+    axes = options["axes"] if len(arguments) < 2 else arguments[1]
     axis = tuple(int(a) for a in np.ravel(axes))
     return Value(source.node, np.expand_dims(source.positions, axis).shape)
 
