@@ -85,9 +85,19 @@ def run(options: Options) -> int:
         found: Sequence[Evidence] = PARTS.load(part)(options)
         for item in found:
             seconds = time.perf_counter() - began
-            evidence.append(replace(item, seconds=seconds), options.results)
+            stamped = replace(item, seconds=seconds, command=command(part, options))
+            evidence.append(stamped, options.results)
     print(table(options.results))
     return 0
+
+
+def command(part: str, options: Options) -> str:
+    """What to type to measure a part again, without the places of folders."""
+    sizes = {
+        "random": f" --networks {options.networks}",
+        "acasxu": f" --nets FOLDER --seconds {options.seconds:g}",
+    }
+    return f"daneel bench verification --parts {part}{sizes.get(part, '')} --seed {options.seed}"
 
 
 def table(folder: str | Path = provenance.RESULTS) -> str:
