@@ -54,6 +54,11 @@ BENCHES = Registry(
         "daneel.evaluation.bench.memory",
         "the retrieval memory: speed, recall, kills, needles, compression, service, attention",
     ),
+    Entry(
+        "verification",
+        "daneel.evaluation.bench.verification",
+        "the verifier: soundness, share decided, ACAS Xu, re-proof after updates",
+    ),
 )
 """Each entry is a module with `Options`, `run(options) -> int` and `table(folder) -> str`."""
 

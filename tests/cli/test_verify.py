@@ -1,0 +1,89 @@
+"""`daneel verify`: one of three words last, exit 0."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from daneel.cli import main
+from daneel.cli.verify import read_instances
+from daneel.errors import ConfigError
+
+PROPERTY = """(declare-const X_0 Real)
+(declare-const Y_0 Real)
+(assert (>= X_0 -1))
+(assert (<= X_0 1))
+(assert (>= Y_0 {limit}))
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A network y = max(x, 0), and properties that hold and that do not."""
+    weight = numpy_helper.from_array(np.eye(1, dtype=np.float32), "w")
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["a"]), helper.make_node("Relu", ["a"], ["y"])]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1]) for name in "xy"]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], [weight])
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / "n.onnx")
+    (tmp_path / "holds.vnnlib").write_text(PROPERTY.format(limit=1.5))
+    (tmp_path / "broken.vnnlib").write_text(PROPERTY.format(limit=0.5))
+    (tmp_path / "bad.vnnlib").write_text("(assert")
+    return tmp_path
+
+
+def verify(files: Path, name: str, *more: str) -> int:
+    """The exit code, with all the time in the world."""
+    return main(
+        ["verify", "--onnx", str(files / "n.onnx"), "--vnnlib", str(files / f"{name}.vnnlib"),
+         "--timeout", "1e9", *more]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "verdict"), [("holds", "holds"), ("broken", "violated")])
+def test_the_verdict_is_the_last_line(
+    files: Path, capsys: pytest.CaptureFixture[str], name: str, verdict: str
+) -> None:
+    """On a line of its own."""
+    assert verify(files, name) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == verdict
+
+
+def test_json_has_the_witness(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Input and output."""
+    assert verify(files, "broken", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["verdict"] == "violated"
+    (x,), (y,) = found["witness"]["input"], found["witness"]["output"]
+    assert -1 <= x <= 1
+    assert y >= 0.5
+
+
+def test_a_malformed_property_exits_with_2(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And names its line."""
+    assert verify(files, "bad") == 2
+    assert "line 1" in capsys.readouterr().err
+
+
+def test_many_instances(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that cannot be read is unknown and stops nobody."""
+    lines = [f"n.onnx,{name}.vnnlib,{10**9}" for name in ("holds", "bad", "broken")]
+    (files / "instances.csv").write_text("\n".join(lines))
+    assert main(["verify", "--instances", str(files / "instances.csv"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [item["verdict"] for item in found] == ["holds", "unknown", "violated"]
+    assert "line 1" in found[1]["detail"]
+
+
+def test_what_is_to_be_verified_must_be_clear(files: Path) -> None:
+    """Exactly one thing."""
+    assert main(["verify"]) == 2
+    assert main(["verify", "--onnx", str(files / "n.onnx")]) == 2
+    (files / "instances.csv").write_text("n.onnx\n")
+    with pytest.raises(ConfigError, match="line 1"):
+        read_instances(files / "instances.csv", 60.0)
