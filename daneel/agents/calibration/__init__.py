@@ -1,0 +1,5 @@
+"""Calibration: parameters of a simulator from logs of a robot, with what is left uncertain."""
+
+from daneel.agents.calibration.problem import CalibrationError, Fit, FunctionProblem, Problem
+
+__all__ = ["CalibrationError", "Fit", "FunctionProblem", "Problem"]
