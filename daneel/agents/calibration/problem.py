@@ -161,8 +161,7 @@ def jacobian(
         residuals: Residuals there [R], when they are already known.
         step: Step as a share of a parameter's `scales`.
     """
-    if residuals is None:
-        residuals = problem.residuals(theta[None])[0]
+    here = problem.residuals(theta[None])[0] if residuals is None else residuals
     size = step * scales(problem)
     size = np.where(theta + size > problem.high, -size, size)
     moved = problem.residuals(theta + np.diag(size))  # [P, R]
@@ -170,5 +169,5 @@ def jacobian(
     if broken.any():
         size = np.where(broken, -size, size)
         moved[broken] = problem.residuals((theta + np.diag(size))[broken])
-    columns = (moved - residuals) / size[:, None]
-    return np.where(np.isfinite(columns).all(axis=1)[:, None], columns, 0.0).T
+    columns = (moved - here) / size[:, None]
+    return np.where(np.isfinite(columns).all(axis=1, keepdims=True), columns, 0.0).T
