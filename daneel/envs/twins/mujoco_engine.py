@@ -27,7 +27,10 @@ class MujocoEngine:
         self._nominal = mujoco.MjModel.from_xml_string(to_mjcf(task.mechanism))
         self._data = mujoco.MjData(self._nominal)
         self._load = [self._nominal.body(name).id for name in task.load]
-        self._models = [self._with(row) for row in parameters]
+        physics = parameters[:, [MASS, FRICTION, DAMPING]]
+        rows, which = np.unique(physics, axis=0, return_inverse=True)
+        made = [self._with(row) for row in rows]  # a model is only read: copies may share it
+        self._models = [made[at] for at in which]
         joints = task.joints
         self._state = np.zeros((len(parameters), 1 + 2 * joints))  # time, positions, velocities
         self._at, self._moving = slice(1, 1 + joints), slice(1 + joints, None)
@@ -57,12 +60,13 @@ class MujocoEngine:
         """Nothing to give back."""
 
     def _with(self, row: Floats) -> Any:
-        """A copy of the model with the parameters [P] of its physics."""
+        """A copy of the model with scaled mass, friction and damping."""
+        mass, friction, damping = row
         model = copy.copy(self._nominal)
-        model.body_mass[self._load] *= row[MASS]
-        model.body_inertia[self._load] *= row[MASS]
-        model.dof_damping *= row[DAMPING]
-        model.dof_frictionloss *= row[FRICTION]
-        model.pair_friction[:, :2] *= row[FRICTION]
+        model.body_mass[self._load] *= mass
+        model.body_inertia[self._load] *= mass
+        model.dof_damping *= damping
+        model.dof_frictionloss *= friction
+        model.pair_friction[:, :2] *= friction
         mujoco.mj_setConst(model, self._data)
         return model
