@@ -29,7 +29,7 @@ class CalibrationConfig:
     source: TuningConfig = field(default_factory=TuningConfig)
     """Of the policy in the nominal simulator."""
     again: TuningConfig = field(
-        default_factory=lambda: TuningConfig(generations=6, candidates=12, scenes=6, elite=3)
+        default_factory=lambda: TuningConfig(generations=8, candidates=12, scenes=8, elite=3)
     )
     """Of each tuning that begins with the source policy's gains."""
     inference: InferenceConfig = field(default_factory=InferenceConfig)
@@ -94,8 +94,8 @@ class EmbodiedCalibration:
 
     def learn(self, runs: list[Run]) -> Adapted:
         """Infers the parameters from what was seen and tunes the policy for them."""
-        posterior = infer(self.task, runs, self.config.inference)
         rng = self._rng(3)
+        posterior = infer(self.task, runs, rng, self.config.inference)
         policy = self._again(posterior.draw(rng, self.config.draws), rng)
         return Adapted(policy, posterior, sum(len(run.sensed) for run in runs))
 
@@ -114,9 +114,7 @@ class EmbodiedCalibration:
 
     def _again(self, parameters: np.ndarray, rng: np.random.Generator) -> Policy:
         start = self.policy.gains
-        return tune(
-            self.task, self._controller, parameters, rng, self.config.again, start=start
-        )
+        return tune(self.task, self._controller, parameters, rng, self.config.again, start=start)
 
     def _rng(self, use: int) -> np.random.Generator:
         return np.random.default_rng([self._seed, use])

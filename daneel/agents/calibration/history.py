@@ -5,6 +5,7 @@ Legend: T decisions of an episode, Q joints, A actuators.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import gymnasium as gym
@@ -26,6 +27,18 @@ class Run:
     """Positions and velocities [T + 1, 2 Q]."""
     actions: Floats
     """[T, A]."""
+
+
+def first(runs: Sequence[Run], samples: int) -> list[Run]:
+    """What was seen in the first `samples` observations."""
+    kept = []
+    for run in runs:
+        length = min(len(run.actions), samples - 1)
+        if length < 1:
+            break
+        kept.append(Run(run.sensed[: length + 1], run.actions[:length]))
+        samples -= length + 1
+    return kept
 
 
 def probe(

@@ -19,9 +19,6 @@ from daneel.envs.twins import MujocoEngine, Plant, Task
 from daneel.envs.twins.parameters import COMMON, Floats
 from daneel.errors import ConfigError
 
-WORST = 4.0
-"""Being further from the goal than this many tolerances is not worse."""
-
 
 @dataclass(frozen=True)
 class TuningConfig:
@@ -93,7 +90,7 @@ class Outcome:
     """How episodes went."""
 
     cost: Floats
-    """Distance from the goal in tolerances, mostly at the end, from 0 to `WORST` [N]."""
+    """Logarithm of 1 + the distance from the goal in tolerances, mostly at the end [N]."""
     success: np.ndarray
     """Whether the goal was held to the end [N]."""
 
@@ -129,7 +126,7 @@ def play(
         sensed = plant.sense(rng)
         plant.step(act(controller, gains, bias, sensed, goals, seconds))
         far[at] = plant.distance(goals)
-    near = np.minimum(far, WORST)
+    near = np.log1p(far)
     cost = 0.9 * near[-task.hold :].mean(axis=0) + 0.1 * near.mean(axis=0)
     return Outcome(cost, (far[-task.hold :] < 1).all(axis=0))
 

@@ -54,6 +54,11 @@ BENCHES = Registry(
         "daneel.evaluation.bench.memory",
         "the retrieval memory: speed, recall, kills, needles, compression, service, attention",
     ),
+    Entry(
+        "twins",
+        "daneel.evaluation.bench.twins",
+        "policies of one engine in another with hidden parameters: what calibration keeps (M-3)",
+    ),
 )
 """Each entry is a module with `Options`, `run(options) -> int` and `table(folder) -> str`."""
 

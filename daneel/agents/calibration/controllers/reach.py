@@ -13,9 +13,7 @@ def angles(points: Floats) -> Floats:
     x, z = columns(points)
     cosine = (x**2 + z**2 - UPPER**2 - FORE**2) / (2 * UPPER * FORE)
     elbow = np.arccos(np.clip(cosine, -1, 1))
-    shoulder = np.arctan2(z, x) - np.arctan2(
-        FORE * np.sin(elbow), UPPER + FORE * np.cos(elbow)
-    )
+    shoulder = np.arctan2(z, x) - np.arctan2(FORE * np.sin(elbow), UPPER + FORE * np.cos(elbow))
     return np.stack([shoulder, elbow], axis=1)
 
 
@@ -25,12 +23,12 @@ def _law(now: Moment, gains: Floats) -> Floats:
     (first, second), (speed_1, speed_2) = columns(now.positions), columns(now.velocities)
     fore = weight_2 * np.cos(first + second)
     shoulder = stiff_1 * error[:, 0] - damp_1 * speed_1 + weight_1 * np.cos(first) + fore
-    elbow = stiff_2 * error[:, 1] - damp_2 * speed_2 + 2.5 * fore  # its motor is 2.5 times weaker
+    elbow = stiff_2 * error[:, 1] - damp_2 * speed_2 + 3.3 * fore  # its motor is that much weaker
     return np.stack([shoulder, elbow], axis=1)
 
 
 CONTROLLER = Controller(
     law=_law,
-    gains=(2.5, 0.4, 2.0, 0.2, 0.29, 0.08),
-    spread=(1.0, 0.15, 0.8, 0.08, 0.1, 0.04),
+    gains=(2.5, 0.25, 2.0, 0.1, 0.29, 0.08),
+    spread=(1.0, 0.1, 0.8, 0.06, 0.1, 0.04),
 )

@@ -1,4 +1,4 @@
-"""Slide: the pusher is brought to a speed that grows with the way the puck has to go, then stops."""
+"""Slide: the pusher is brought to a speed that grows with the puck's way to go, then stops."""
 
 from __future__ import annotations
 
