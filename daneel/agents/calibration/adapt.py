@@ -29,7 +29,7 @@ class CalibrationConfig:
     source: TuningConfig = field(default_factory=TuningConfig)
     """Of the policy in the nominal simulator."""
     again: TuningConfig = field(
-        default_factory=lambda: TuningConfig(generations=8, candidates=12, scenes=8, elite=3)
+        default_factory=lambda: TuningConfig(generations=10, candidates=14, scenes=8, elite=4)
     )
     """Of each tuning that begins with the source policy's gains."""
     inference: InferenceConfig = field(default_factory=InferenceConfig)

@@ -19,6 +19,10 @@ from daneel.envs.twins import MujocoEngine, Plant, Task
 from daneel.envs.twins.parameters import COMMON, Floats
 from daneel.errors import ConfigError
 
+_COMMON = 0.4
+"""Spread of a factor on all gains together, in the first generation: a stronger motor or a longer
+delay asks for weaker gains, all of them."""
+
 
 @dataclass(frozen=True)
 class TuningConfig:
@@ -157,8 +161,10 @@ def tune(
     bias = parameters[:, len(COMMON) :].mean(axis=0)
     mean = np.array(controller.gains if start is None else start)
     spread = np.array(controller.spread)
-    for _ in range(config.generations):
+    for generation in range(config.generations):
         tried = mean + spread * rng.standard_normal((config.candidates, len(mean)))
+        common = rng.standard_normal((config.candidates, 1)) * _COMMON * 0.8**generation
+        tried *= np.exp(common)
         tried[0] = mean
         rows = rng.choice(len(parameters), config.scenes, len(parameters) < config.scenes)
         gains = np.repeat(tried, config.scenes, axis=0)

@@ -8,6 +8,7 @@ and refused is counted and refused in the other process.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -60,6 +61,7 @@ class DeployedTwin(gym.Env[Observation, np.ndarray]):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
         order = {"task": task, "hidden": hidden, "budget": budget, "decisions": decisions}
         self._ask(order)

@@ -69,7 +69,7 @@ class Episode:
 
 
 def observation_space(task: Task) -> spaces.Dict:
-    """Two keys: "state" float32 [2 Q], positions then velocities, and "goal" [G] where there is one."""
+    """Positions, then velocities, as "state" float32 [2 Q]; "goal" [G] where there is one."""
     boxes: dict[str, spaces.Space] = {
         "state": spaces.Box(-np.inf, np.inf, (2 * task.joints,), np.float32)
     }
