@@ -26,12 +26,8 @@ from daneel.errors import ConfigError
 class CalibrationConfig:
     """How a policy is made and adapted."""
 
-    source: TuningConfig = field(default_factory=TuningConfig)
-    """Of the policy in the nominal simulator."""
-    again: TuningConfig = field(
-        default_factory=lambda: TuningConfig(generations=10, candidates=14, scenes=8, elite=4)
-    )
-    """Of each tuning that begins with the source policy's gains."""
+    tuning: TuningConfig = field(default_factory=TuningConfig)
+    """Of the policy, at home and each time again."""
     inference: InferenceConfig = field(default_factory=InferenceConfig)
     """Of the parameters."""
     dither: float = 0.3
@@ -70,7 +66,7 @@ class EmbodiedCalibration:
         self._seed = seed
         self._controller = CONTROLLERS.load(task.name)
         nominal = task.space.nominal[None]
-        self.policy = tune(task, self._controller, nominal, self._rng(0), self.config.source)
+        self.policy = tune(task, self._controller, nominal, self._rng(0), self.config.tuning)
         """The source policy: good where the parameters are nominal."""
 
     def randomised(self) -> Policy:
@@ -114,7 +110,7 @@ class EmbodiedCalibration:
 
     def _again(self, parameters: np.ndarray, rng: np.random.Generator) -> Policy:
         start = self.policy.gains
-        return tune(self.task, self._controller, parameters, rng, self.config.again, start=start)
+        return tune(self.task, self._controller, parameters, rng, self.config.tuning, start=start)
 
     def _rng(self, use: int) -> np.random.Generator:
         return np.random.default_rng([self._seed, use])

@@ -19,9 +19,12 @@ from daneel.envs.twins import MujocoEngine, Plant, Task
 from daneel.envs.twins.parameters import COMMON, Floats
 from daneel.errors import ConfigError
 
-_COMMON = 0.4
+_COMMON = 0.8
 """Spread of a factor on all gains together, in the first generation: a stronger motor or a longer
 delay asks for weaker gains, all of them."""
+_FIRST, _FINAL = 3, 4
+"""The first generation has so many times the candidates; the last choice so many times the scenes,
+since the mean of good gains need not be good."""
 
 
 @dataclass(frozen=True)
@@ -159,18 +162,33 @@ def tune(
     """
     config = config or TuningConfig()
     bias = parameters[:, len(COMMON) :].mean(axis=0)
-    mean = np.array(controller.gains if start is None else start)
-    spread = np.array(controller.spread)
+    first = np.array(controller.gains if start is None else start)
+    trial = _Trial(task, controller, parameters, bias)
+    mean, spread, best = first, np.array(controller.spread), first[None]
     for generation in range(config.generations):
-        tried = mean + spread * rng.standard_normal((config.candidates, len(mean)))
-        common = rng.standard_normal((config.candidates, 1)) * _COMMON * 0.8**generation
-        tried *= np.exp(common)
+        count = config.candidates * (_FIRST if generation == 0 else 1)
+        tried = mean + spread * rng.standard_normal((count, len(mean)))
+        tried *= np.exp(_COMMON * 0.5**generation * rng.standard_normal((count, 1)))
         tried[0] = mean
-        rows = rng.choice(len(parameters), config.scenes, len(parameters) < config.scenes)
-        gains = np.repeat(tried, config.scenes, axis=0)
-        drawn = np.tile(parameters[rows], (config.candidates, 1))
-        outcome = play(task, controller, gains, bias, drawn, rng, config.scenes)
-        cost = outcome.cost.reshape(config.candidates, -1).mean(axis=1)
-        best = tried[np.argsort(cost, kind="stable")[: config.elite]]
+        order = np.argsort(trial.costs(tried, rng, config.scenes), kind="stable")
+        best = tried[order[: config.elite]]
         mean, spread = best.mean(axis=0), 0.5 * spread + 0.5 * best.std(axis=0)
-    return Policy(controller, mean, bias)
+    last = np.concatenate([[first, mean], best])
+    costs = trial.costs(last, rng, _FINAL * config.scenes)
+    return Policy(controller, last[np.argmin(costs)], bias)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    task: Task
+    controller: Controller
+    parameters: Floats
+    bias: Floats
+
+    def costs(self, tried: Floats, rng: np.random.Generator, scenes: int) -> Floats:
+        """Mean cost of each of the gains [C, K] in scenes that are the same for all [C]."""
+        rows = rng.choice(len(self.parameters), scenes, len(self.parameters) < scenes)
+        gains = np.repeat(tried, scenes, axis=0)
+        drawn = np.tile(self.parameters[rows], (len(tried), 1))
+        outcome = play(self.task, self.controller, gains, self.bias, drawn, rng, scenes)
+        return outcome.cost.reshape(len(tried), -1).mean(axis=1)

@@ -14,6 +14,7 @@ class Recorder:
     """Keeps the forces that reach the actuators."""
 
     def __init__(self, count):
+        """Hold so many copies still."""
         self.positions = np.zeros((count, 1))
         self.velocities = np.zeros((count, 1))
         self.forces = []
