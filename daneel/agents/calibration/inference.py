@@ -226,7 +226,7 @@ def _laplace(problem: HistoryProblem, theta: Floats, step: float) -> Posterior:
     precision = slopes.T @ (weights[:, None] * slopes) + np.eye(len(theta)) / PRIOR_STD**2
     mean = np.full(len(problem.task.space.names), 0.5)
     mean[problem.free] = theta
-    root = np.linalg.cholesky(np.linalg.inv(precision))
+    root = np.asarray(np.linalg.cholesky(np.linalg.inv(precision)), float)
     return Posterior(mean, root, problem.free, problem.task)
 
 

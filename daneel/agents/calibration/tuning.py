@@ -135,7 +135,7 @@ def play(
         far[at] = plant.distance(goals)
     near = np.log1p(far)
     cost = 0.9 * near[-task.hold :].mean(axis=0) + 0.1 * near.mean(axis=0)
-    return Outcome(cost, (far[-task.hold :] < 1).all(axis=0))
+    return Outcome(cost, np.asarray((far[-task.hold :] < 1).all(axis=0)))
 
 
 def tune(

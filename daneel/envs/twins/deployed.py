@@ -25,7 +25,7 @@ class SampleBudgetError(DaneelError):
     """The twin has given as many samples as it was allowed to."""
 
 
-class DeployedTwin(gym.Env[Observation, np.ndarray]):
+class DeployedTwin(gym.Env[dict[str, Any], np.ndarray]):
     """One task in the engine to deploy to; what it holds does not lead to its parameters."""
 
     def __init__(

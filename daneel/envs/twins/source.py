@@ -16,7 +16,7 @@ from daneel.envs.twins.tasks import load_task
 from daneel.errors import unknown_name
 
 
-class SourceTwin(gym.Env[Observation, np.ndarray]):
+class SourceTwin(gym.Env[dict[str, Any], np.ndarray]):
     """One task in the engine to train in."""
 
     def __init__(
