@@ -46,6 +46,7 @@ SOURCES = Registry(
     Entry("Meta-World", "daneel.envs.sources.meta_world", "50 tasks of a Sawyer arm", "suites"),
     Entry("robotics", "daneel.envs.sources.robotics", "Fetch, Shadow hand, Adroit", "suites"),
     Entry("panda", "daneel.envs.sources.panda", "Franka Panda arm in PyBullet", "suites"),
+    Entry("twins", "daneel.envs.sources.twins", "tasks in MuJoCo, and their twins in PyBullet"),
 )
 
 _PREFIXES = {
@@ -58,6 +59,7 @@ _PREFIXES = {
     "FrankaKitchen": "robotics",
     "PointMaze": "robotics",
     "AntMaze": "robotics",
+    "Twin/": "twins",
 }
 
 

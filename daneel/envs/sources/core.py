@@ -50,10 +50,15 @@ def gym_make(env_id: str, max_steps: int | None, kwargs: dict[str, Any]) -> gym.
     except TypeError as error:
         if not kwargs:
             raise
-        raise ConfigError(
-            f"Env {env_id!r} refuses the arguments {kwargs} ({error}). "
-            "Expected arguments of its constructor. Leave out --env.kwargs."
-        ) from error
+        raise refused_arguments(env_id, kwargs, error) from error
+
+
+def refused_arguments(env_id: str, kwargs: dict[str, Any], error: TypeError) -> ConfigError:
+    """Return the error for arguments that a constructor does not take."""
+    return ConfigError(
+        f"Env {env_id!r} refuses the arguments {kwargs} ({error}). "
+        "Expected arguments of its constructor. Leave out --env.kwargs."
+    )
 
 
 def _is_usable(spec: EnvSpec) -> bool:

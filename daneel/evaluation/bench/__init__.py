@@ -58,6 +58,9 @@ BENCHES = Registry(
         "verification",
         "daneel.evaluation.bench.verification",
         "the verifier: soundness, share decided, ACAS Xu, re-proof after updates",
+        "twins",
+        "daneel.evaluation.bench.twins",
+        "policies of one engine in another with hidden parameters: what calibration keeps (M-3)",
     ),
 )
 """Each entry is a module with `Options`, `run(options) -> int` and `table(folder) -> str`."""
