@@ -57,6 +57,8 @@ class Grammar:
     questions: tuple[str, ...]
     requests: tuple[str, ...]
     slots: Mapping[str, tuple[str, ...]]
+    neutral: tuple[str, ...]
+    """Words that people put around a request."""
 
     def expand(self, template: Template, rng: np.random.Generator) -> Example:
         """Draw one request of a template."""
@@ -86,7 +88,13 @@ def load_grammar() -> Grammar:
     ]
     slots = {name: tuple(map(str, words)) for name, words in given["slots"].items()}
     frames = given["frames"]
-    return Grammar(tuple(templates), tuple(frames["question"]), tuple(frames["request"]), slots)
+    return Grammar(
+        templates=tuple(templates),
+        questions=tuple(frames["question"]),
+        requests=tuple(frames["request"]),
+        slots=slots,
+        neutral=tuple(given["neutral"]),
+    )
 
 
 def generate(grammar: Grammar, each: int, rng: np.random.Generator) -> list[Example]:
