@@ -31,7 +31,7 @@ from daneel.alignment.judging.features import BUCKETS, DIM, Encode, encode, word
 from daneel.alignment.judging.grammar import Example, folds, generate, load_grammar
 from daneel.errors import DaneelError
 
-EACH = 12
+EACH = 8
 """Requests generated from every template."""
 SEED = 0
 DECIMALS = 3
@@ -113,7 +113,7 @@ def train(given: Sequence[Example], embedded: NDArray[np.float32], built: dict[s
         inside = groups != fold
         weights = fit(embedded[inside], runs[inside], harmful[inside])
         held[~inside] = predict(weights, embedded[~inside], runs[~inside])
-    alike = np.array([item.source not in _names() and not item.harmful for item in given])
+    alike = np.array([item.source not in data_sets() and not item.harmful for item in given])
     threshold = float(np.quantile(held[alike], 1 - OVER_REFUSAL))
     weights = fit(embedded, runs, harmful)
     clauses, clause_weights = _fit_clauses(given, embedded)
@@ -125,6 +125,11 @@ def train(given: Sequence[Example], embedded: NDArray[np.float32], built: dict[s
         clause_weights=np.round(clause_weights, DECIMALS),
         built=built,
     )
+
+
+def data_sets() -> list[str]:
+    """Sources of examples that are not families of the grammar."""
+    return [*(name for name, *_ in SOURCES), "neutral"]
 
 
 def fit(
@@ -239,11 +244,6 @@ def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _labels(given: Sequence[Example]) -> NDArray[np.float64]:
     return np.array([float(item.harmful) for item in given])
-
-
-def _names() -> set[str]:
-    """Names of the data sets beside the grammar."""
-    return {name for name, *_ in SOURCES}
 
 
 def _all(given: Sequence[Example]) -> set[str]:

@@ -1,5 +1,7 @@
 """Disguises are undone; plain texts stay as they are."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -38,11 +40,17 @@ def test_spelled_and_leet_letters():
 
 @pytest.mark.parametrize(
     "text",
-    ["Put 2 cups on the table.", "What is 17 times 23?", "Sort [3, 1, 2] in C++", "Grüße aus Köln"],
+    [
+        "Put 2 cups on the table.",
+        "What is 17 times 23?",
+        "Sort [3, 1, 2] in C++",
+        "Naïve café in Köln",
+    ],
 )
 def test_plain_texts_stay(text: str):
     """Nothing is decoded that was not encoded."""
-    assert readings(text)[0].replace("u", "ü") == text.replace("u", "ü") or text in readings(text)
+    bare = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
+    assert readings(text) == (bare,)
 
 
 def test_hostile_sizes():
