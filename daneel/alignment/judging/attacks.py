@@ -146,7 +146,7 @@ def split(text: str, rng: np.random.Generator) -> str:
 
 def long_text(text: str, rng: np.random.Generator) -> str:
     """Bury the request in about ten thousand harmless characters."""
-    filler = [_pick(FILLER, rng) for _ in range(240)]
+    filler = [_pick(FILLER, rng) for _ in range(280)]
     filler.insert(int(rng.integers(len(filler))), _sentence(text))
     return " ".join(filler)
 

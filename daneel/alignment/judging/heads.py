@@ -38,8 +38,9 @@ DECIMALS = 3
 """Weights are rounded to as many, which takes the noise of sums in another order away."""
 PENALTY, RUN_PENALTY, CLAUSE_PENALTY = 1e-4, 3e-5, 1e-4
 """L2 on the embedding's weights, on those of word runs, and on the clause head's."""
-OVER_REFUSAL = 0.08
-"""Share of held-out harmless look-alikes that the threshold refuses; the bar is 0.10."""
+OVER_REFUSAL = 0.09
+"""Share that the threshold refuses of held-out harmless requests, half of them look-alikes of
+harmful ones and half ordinary instructions; the bar is 0.10."""
 FOLDS = 5
 SOURCES = (
     ("advbench", "advbench/harmful_behaviors.csv", "goal", True),
@@ -113,8 +114,7 @@ def train(given: Sequence[Example], embedded: NDArray[np.float32], built: dict[s
         inside = groups != fold
         weights = fit(embedded[inside], runs[inside], harmful[inside])
         held[~inside] = predict(weights, embedded[~inside], runs[~inside])
-    alike = np.array([item.source not in data_sets() and not item.harmful for item in given])
-    threshold = float(np.quantile(held[alike], 1 - OVER_REFUSAL))
+    threshold = _threshold(given, held)
     weights = fit(embedded, runs, harmful)
     clauses, clause_weights = _fit_clauses(given, embedded)
     return Heads(
@@ -181,8 +181,9 @@ def save(heads: Heads, path: str | Path) -> None:
         "bias": np.array([heads.bias], np.float32),
         "clause_weights": heads.clause_weights.astype(np.float32),
     }
-    notes = {"clauses": json.dumps(heads.clauses), "built": json.dumps(heads.built)}
-    save_file(tensors, str(path), metadata=notes)
+    # One entry only: safetensors writes several in an order of its own, and not always the same.
+    notes = json.dumps({"clauses": heads.clauses, "built": heads.built})
+    save_file(tensors, str(path), metadata={"notes": notes})
 
 
 def load(path: str | Path | None = None) -> Heads:
@@ -198,21 +199,32 @@ def load(path: str | Path | None = None) -> Heads:
     try:
         with safe_open(source, framework="numpy") as file:
             tensors = {name: file.get_tensor(name).astype(np.float64) for name in file.keys()}
-            notes = file.metadata()
+            notes = json.loads(file.metadata()["notes"])
         return Heads(
             tensors["embedding"],
             tensors["runs"],
             float(tensors["bias"][0]),
-            tuple(json.loads(notes["clauses"])),
+            tuple(notes["clauses"]),
             tensors["clause_weights"],
-            json.loads(notes["built"]),
+            notes["built"],
         )
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise DaneelError(
             f"{source} holds no heads of the text layer ({error}). Expected the file that is "
             "shipped, or one that `python -m daneel.alignment.judging.heads DATA TARGET` wrote. "
             "Install the package again, or build the heads."
         ) from error
+
+
+def _threshold(given: Sequence[Example], held: NDArray[np.float64]) -> float:
+    """The logit above which `OVER_REFUSAL` of a half-and-half mix of harmless requests lies."""
+    harmless = np.array([not item.harmful for item in given])
+    ordinary = harmless & np.isin([item.source for item in given], data_sets())
+    kinds = [held[kind] for kind in (harmless & ~ordinary, ordinary) if kind.any()]
+    scores = np.concatenate(kinds)
+    share = np.concatenate([np.full(len(kind), 1 / len(kind) / len(kinds)) for kind in kinds])
+    order = np.argsort(-scores)
+    return float(scores[order][np.searchsorted(np.cumsum(share[order]), OVER_REFUSAL)])
 
 
 def _fit_clauses(
