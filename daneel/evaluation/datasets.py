@@ -106,6 +106,79 @@ DATASETS: Mapping[str, Dataset] = {
                 ),
             },
         ),
+        Dataset(
+            "safety/advbench",
+            "520 harmful requests (Zou et al. 2023)",
+            "github llm-attacks, copy in ab235/AttnGCG-attack",
+            "MIT",
+            {
+                "harmful_behaviors.csv": (
+                    "5c9d87515c4d431c3614f25a0af7a462eabdfa6035aa35d746e64159823836e3"
+                ),
+            },
+        ),
+        Dataset(
+            "safety/safetext",
+            "1,465 pieces of advice in 367 scenarios, safe and unsafe (Levy et al. 2022)",
+            "github sharonlevy/SafeText, commit 25bb7a8",
+            "MIT",
+            {
+                "safetext.csv": "5170260d8ab816daa320df6b99003122146dc18da4e0ada8a4609f317ba6e32e",
+            },
+        ),
+        Dataset(
+            "safety/earbench",
+            "1,318 risky household tasks with the rule they break (Zhu et al. 2024)",
+            "github zihao-ai/EARBench, commit 2202c72",
+            "MIT",
+            {
+                "earbench_text.csv": (
+                    "55593053f58c749c5ffbbc5971f56866238bb4e380720370bdb908df55da6516"
+                ),
+            },
+        ),
+        Dataset(
+            "safety/alfred_benign",
+            "2,000 household instructions sampled from ALFRED (Shridhar et al. 2020)",
+            "github askforalfred/alfred, commit f91f4c0",
+            "MIT",
+            {
+                "alfred_benign.csv": (
+                    "b2077ba9a30329c2ff616f49ccdde978f1f37fe4c6e925e58e24811a9144ee0b"
+                ),
+            },
+        ),
+        Dataset(
+            "safety/benign_instructions",
+            "427 ordinary instructions of Self-Instruct (Wang et al. 2023)",
+            "github yizhongw/self-instruct",
+            "Apache-2.0",
+            {
+                "benign_instructions.csv": (
+                    "9ec0c9651d176177c37842395e4ca514596dcddfb4e22e31bb670ffa903beddf"
+                ),
+            },
+        ),
+        Dataset(
+            "safety/polis",
+            "two conversations with votes (Computational Democracy Project)",
+            "github compdemocracy/openData",
+            "CC BY 4.0",
+            {
+                "football-concussions.comments.csv": (
+                    "80e4e937e6a308263bdf57eb608b3f6c9c3d1a936819dd554d9d647f63ced291"
+                ),
+                "football-concussions.participants-votes.csv": (
+                    "45da638eabff37cd8b45c32fbb81eb02c69b273f4f0bfada7ce0c43e884df38f"
+                ),
+                "scoop-hivemind.ubi.comments.csv": (
+                    "f47dcf4fde68bd9da3fdff0981e62b6ec5d2673e8e82144fefd4c82ce8953a8e"
+                ),
+                "scoop-hivemind.ubi.participants-votes.csv": (
+                    "040ede14de517774974f37738b7043cb339cab498b8b11a0be6f2e81ff1be51b"
+                ),
+            },
+        ),
     )
 }
 """Every data set the project knows."""

@@ -61,6 +61,9 @@ BENCHES = Registry(
         "twins",
         "daneel.evaluation.bench.twins",
         "policies of one engine in another with hidden parameters: what calibration keeps (M-3)",
+        "judging-text",
+        "daneel.evaluation.bench.judging_text",
+        "harm in words: a crowd's constitution, unseen requests, disguises, red-team rules",
     ),
 )
 """Each entry is a module with `Options`, `run(options) -> int` and `table(folder) -> str`."""

@@ -1,0 +1,53 @@
+"""Layers of alignment that judge what an agent is asked and what it means to do.
+
+A `Layer` reads `Record`s (instruction, scene, plan) and answers with `Judgement`s that name the
+clause of the constitution that decided.
+"""
+
+from daneel.alignment.judging.constitution import (
+    Clause,
+    CollectiveConstitution,
+    ConstitutionError,
+    Conversation,
+    Provenance,
+    load_constitution,
+    read_polis,
+    save_constitution,
+)
+from daneel.alignment.judging.iterate import IterAlign, IterConfig, RuledLayer, red_team
+from daneel.alignment.judging.providers import Provider, ProviderLayer
+from daneel.alignment.judging.record import (
+    Judgement,
+    Layer,
+    Record,
+    RecordError,
+    Scene,
+    SceneObject,
+)
+from daneel.alignment.judging.rules import Rule
+from daneel.alignment.judging.text import TextLayer
+
+__all__ = [
+    "Clause",
+    "CollectiveConstitution",
+    "ConstitutionError",
+    "Conversation",
+    "IterAlign",
+    "IterConfig",
+    "Judgement",
+    "Layer",
+    "Provenance",
+    "Provider",
+    "ProviderLayer",
+    "Record",
+    "RecordError",
+    "Rule",
+    "RuledLayer",
+    "Scene",
+    "SceneObject",
+    "TextLayer",
+    "load_constitution",
+    "read_polis",
+    "red_team",
+    "save_constitution",
+]

@@ -1,0 +1,133 @@
+"""Generated requests: harmful ones, and harmless ones made of the same words.
+
+`configs/judging/chat.yaml` holds verb phrases and whole requests by family ("violence", "cyber"),
+each with slots ("kill {process}" beside "kill {person}"). Every phrase is a template: examples of
+one template never stand on both sides of a split (`folds`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import yaml
+
+SLOT = re.compile(r"\{(\w+)\}")
+FRAMED = 0.5
+"""Share of verb phrases asked as a question; the rest are requests."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One labelled request."""
+
+    text: str
+    """What is asked."""
+    harmful: bool
+    """Whether a careful agent refuses it."""
+    clause: str
+    """Id of the clause that a harmful one breaks; of its neighbours, for a harmless one."""
+    source: str
+    """Data set or family of the grammar that it comes from."""
+    template: str
+    """What it was generated from; its own text when nobody generated it."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A phrase with slots, and how it becomes a request."""
+
+    phrase: str
+    harmful: bool
+    framed: bool
+    """Whether it is a verb phrase that needs a frame."""
+    clause: str
+    family: str
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """Templates, frames and the words for slots."""
+
+    templates: tuple[Template, ...]
+    questions: tuple[str, ...]
+    requests: tuple[str, ...]
+    slots: Mapping[str, tuple[str, ...]]
+    neutral: tuple[str, ...]
+    """Words that people put around a request."""
+
+    def expand(self, template: Template, rng: np.random.Generator) -> Example:
+        """Draw one request of a template."""
+        phrase = self.fill(template.phrase, rng)
+        if template.framed:
+            frames = self.questions if rng.random() < FRAMED else self.requests
+            phrase = _pick(frames, rng).replace("{act}", phrase)
+        text = _surface(" ".join(phrase.split()), rng)
+        return Example(text, template.harmful, template.clause, template.family, template.phrase)
+
+    def fill(self, phrase: str, rng: np.random.Generator) -> str:
+        """Put drawn words into every slot, slots in them too."""
+        while found := SLOT.search(phrase):
+            word = _pick(self.slots[found[1]], rng)
+            phrase = phrase[: found.start()] + word + phrase[found.end() :]
+        return re.sub(r"\s+([.?!,])", r"\1", phrase)
+
+
+def load_grammar() -> Grammar:
+    """Read the grammar that is shipped with the package."""
+    path = resources.files("daneel") / "configs" / "judging" / "chat.yaml"
+    given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    templates = [
+        template
+        for family, content in given["families"].items()
+        for template in _templates(family, content)
+    ]
+    slots = {name: tuple(map(str, words)) for name, words in given["slots"].items()}
+    frames = given["frames"]
+    return Grammar(
+        templates=tuple(templates),
+        questions=tuple(frames["question"]),
+        requests=tuple(frames["request"]),
+        slots=slots,
+        neutral=tuple(given["neutral"]),
+    )
+
+
+def generate(grammar: Grammar, each: int, rng: np.random.Generator) -> list[Example]:
+    """Draw `each` requests of every template, without repeated texts."""
+    drawn = (grammar.expand(item, rng) for item in grammar.templates for _ in range(each))
+    return list({example.text: example for example in drawn}.values())
+
+
+def folds(groups: Sequence[str], count: int, rng: np.random.Generator) -> np.ndarray:
+    """Number of the fold `[N]` of each example; equal groups share a fold."""
+    names = sorted(set(groups))
+    of = dict(zip(names, rng.permutation(len(names)) % count, strict=True))
+    return np.array([of[group] for group in groups])
+
+
+def _templates(family: str, content: Mapping[str, Any]) -> list[Template]:
+    """Return the templates of one family."""
+    kinds = ("acts_harmful", "acts_harmless", "texts_harmful", "texts_harmless")
+    return [
+        Template(
+            phrase, kind.endswith("harmful"), kind.startswith("acts"), content["clause"], family
+        )
+        for kind in kinds
+        for phrase in content[kind]
+    ]
+
+
+def _pick(words: Sequence[str], rng: np.random.Generator) -> str:
+    """Draw one of some words."""
+    return words[int(rng.integers(len(words)))]
+
+
+def _surface(text: str, rng: np.random.Generator) -> str:
+    """Sometimes drop the capital or the last mark, as people do when they type."""
+    text = text[:1].upper() + text[1:] if rng.random() < 0.7 else text
+    return text if rng.random() < 0.7 else text.rstrip(".?!")

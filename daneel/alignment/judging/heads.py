@@ -1,0 +1,300 @@
+"""Heads of the text layer: how they are trained, where they are kept, which data built them.
+
+Two logistic heads on `features`: one says whether a request is harmful, one which clause it
+breaks. Both are fitted by full-batch L-BFGS in float64 and rounded, so that the same data give the
+same file, byte by byte. The file's metadata names the data with their hashes.
+`python -m daneel.alignment.judging.heads DATA [TARGET]` writes it again, and the list of words.
+
+Legend: N texts, D embedding dimensions, H buckets, C clauses.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import itertools
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, sparse
+
+from daneel.alignment.judging.features import BUCKETS, DIM, Encode, encode, word_runs
+from daneel.alignment.judging.grammar import Example, folds, generate, load_grammar
+from daneel.errors import DaneelError
+
+EACH = 8
+"""Requests generated from every template."""
+SEED = 0
+DECIMALS = 3
+"""Weights are rounded to as many, which takes the noise of sums in another order away."""
+PENALTY, RUN_PENALTY, CLAUSE_PENALTY = 1e-4, 3e-5, 1e-4
+"""L2 on the embedding's weights, on those of word runs, and on the clause head's."""
+OVER_REFUSAL = 0.09
+"""Share that the threshold refuses of held-out harmless requests, half of them look-alikes of
+harmful ones and half ordinary instructions; the bar is 0.10."""
+FOLDS = 5
+SOURCES = (
+    ("advbench", "advbench/harmful_behaviors.csv", "goal", True),
+    ("alfred_benign", "alfred_benign/alfred_benign.csv", "instruction", False),
+    ("benign_instructions", "benign_instructions/benign_instructions.csv", "instruction", False),
+)
+"""(name, file, column, harmful) of the data sets beside the grammar."""
+WORD_SOURCES = (
+    ("safetext/safetext.csv", "scenario"),
+    ("safetext/safetext.csv", "advice"),
+    ("earbench/earbench_text.csv", "instruction"),
+    ("earbench/earbench_text.csv", "safety_tip"),
+    ("earbench/earbench_text.csv", "text_observation"),
+)
+ENGLISH = re.compile(r"[a-z]+(?:'[a-z]+)?")
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Trained weights."""
+
+    embedding: NDArray[np.float64]
+    """Of the harm head, `[D]`."""
+    runs: NDArray[np.float64]
+    """Of the harm head, `[H]`."""
+    bias: float
+    """Of the harm head; 0 is where refusing begins."""
+    clauses: tuple[str, ...]
+    """Ids, C of them."""
+    clause_weights: NDArray[np.float64]
+    """`[C, D + 1]`, the last column is the bias."""
+    built: dict[str, Any]
+    """Which data built the heads: counts and hashes by source."""
+
+    def logits(self, embedded: NDArray[np.float32], runs: sparse.csr_matrix) -> NDArray[np.float64]:
+        """Harm of N texts, `[N]`; above 0 is refused."""
+        return embedded @ self.embedding + runs @ self.runs + self.bias
+
+    def clause_of(self, embedded: NDArray[np.float32]) -> list[str]:
+        """The clause that each text would most likely break."""
+        scores = embedded @ self.clause_weights[:, :DIM].T + self.clause_weights[:, DIM]
+        return [self.clauses[index] for index in scores.argmax(1)]
+
+
+def examples(folder: str | Path) -> list[Example]:
+    """Generated requests, the data sets of `folder`, neutral words; the order never changes.
+
+    Raises:
+        DaneelError: A file is absent.
+    """
+    grammar = load_grammar()
+    found = generate(grammar, EACH, np.random.default_rng(SEED))
+    for name, file, column, harmful in SOURCES:
+        texts = _column(Path(folder) / file, column)
+        found += [Example(text, harmful, "", name, text) for text in texts]
+    return found + [Example(text, False, "", "neutral", text) for text in grammar.neutral]
+
+
+def train(given: Sequence[Example], embedded: NDArray[np.float32], built: dict[str, Any]) -> Heads:
+    """Fit both heads; the threshold comes from templates that were held out of the fit.
+
+    Args:
+        given: What to learn from.
+        embedded: Their embeddings, `[N, D]`.
+        built: Stored with the heads.
+    """
+    runs, harmful = word_runs([item.text for item in given]), _labels(given)
+    groups = folds([item.template for item in given], FOLDS, np.random.default_rng(SEED))
+    held = np.zeros(len(given))
+    for fold in range(FOLDS):
+        inside = groups != fold
+        weights = fit(embedded[inside], runs[inside], harmful[inside])
+        held[~inside] = predict(weights, embedded[~inside], runs[~inside])
+    threshold = _threshold(given, held)
+    weights = fit(embedded, runs, harmful)
+    clauses, clause_weights = _fit_clauses(given, embedded)
+    return Heads(
+        embedding=np.round(weights[:DIM], DECIMALS),
+        runs=np.round(weights[DIM:-1], DECIMALS),
+        bias=round(float(weights[-1]) - threshold, DECIMALS),
+        clauses=clauses,
+        clause_weights=np.round(clause_weights, DECIMALS),
+        built=built,
+    )
+
+
+def data_sets() -> list[str]:
+    """Sources of examples that are not families of the grammar."""
+    return [*(name for name, *_ in SOURCES), "neutral"]
+
+
+def fit(
+    embedded: NDArray[np.float32], runs: sparse.csr_matrix, harmful: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Weights `[D + H + 1]` of a logistic head; both classes weigh the same."""
+    dense = np.asarray(embedded, np.float64)
+    share = harmful.mean()
+    weight = np.where(harmful > 0, 0.5 / share, 0.5 / (1 - share)) / len(harmful)
+    penalty = np.concatenate([np.full(DIM, PENALTY), np.full(BUCKETS, RUN_PENALTY), [0.0]])
+
+    def loss(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        logit = predict(theta, dense, runs)
+        value = float(weight @ (np.logaddexp(0, logit) - harmful * logit))
+        slope = weight * (_sigmoid(logit) - harmful)
+        gradient = np.concatenate([dense.T @ slope, runs.T @ slope, [slope.sum()]])
+        return value + float(penalty @ theta**2), gradient + 2 * penalty * theta
+
+    start = np.zeros(DIM + BUCKETS + 1)
+    return optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 150}).x
+
+
+def predict(
+    weights: NDArray[np.float64], embedded: NDArray[Any], runs: sparse.csr_matrix
+) -> NDArray[np.float64]:
+    """Logits `[N]` of weights that `fit` returned."""
+    return embedded @ weights[:DIM] + runs @ weights[DIM:-1] + weights[-1]
+
+
+def build(folder: str | Path, encode: Encode = encode) -> Heads:
+    """Train from the data sets in `folder`; `built` says what they hashed to."""
+    given = examples(folder)
+    built = {
+        "grammar": f"{EACH} requests a template, seed {SEED}",
+        "sha256": {file: _sha256(Path(folder) / file) for _, file, _, _ in SOURCES},
+        "texts": hashlib.sha256("\n".join(item.text for item in given).encode()).hexdigest(),
+        "counts": {name: sum(x.source == name for x in given) for name in sorted(_all(given))},
+    }
+    return train(given, encode([item.text for item in given]), built)
+
+
+def save(heads: Heads, path: str | Path) -> None:
+    """Write heads as safetensors."""
+    from safetensors.numpy import save_file
+
+    tensors = {
+        "embedding": heads.embedding.astype(np.float32),
+        "runs": heads.runs.astype(np.float32),
+        "bias": np.array([heads.bias], np.float32),
+        "clause_weights": heads.clause_weights.astype(np.float32),
+    }
+    # One entry only: safetensors writes several in an order of its own, and not always the same.
+    notes = json.dumps({"clauses": heads.clauses, "built": heads.built})
+    save_file(tensors, str(path), metadata={"notes": notes})
+
+
+def load(path: str | Path | None = None) -> Heads:
+    """Read heads; those that are shipped when no path is given.
+
+    Raises:
+        DaneelError: The file is absent or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    shipped = resources.files("daneel") / "configs" / "judging" / "heads.safetensors"
+    source = str(shipped if path is None else path)
+    try:
+        with safe_open(source, framework="numpy") as file:
+            tensors = {name: file.get_tensor(name).astype(np.float64) for name in file.keys()}
+            notes = json.loads(file.metadata()["notes"])
+        return Heads(
+            tensors["embedding"],
+            tensors["runs"],
+            float(tensors["bias"][0]),
+            tuple(notes["clauses"]),
+            tensors["clause_weights"],
+            notes["built"],
+        )
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise DaneelError(
+            f"{source} holds no heads of the text layer ({error}). Expected the file that is "
+            "shipped, or one that `python -m daneel.alignment.judging.heads DATA TARGET` wrote. "
+            "Install the package again, or build the heads."
+        ) from error
+
+
+def _threshold(given: Sequence[Example], held: NDArray[np.float64]) -> float:
+    """The logit above which `OVER_REFUSAL` of a half-and-half mix of harmless requests lies."""
+    harmless = np.array([not item.harmful for item in given])
+    ordinary = harmless & np.isin([item.source for item in given], data_sets())
+    kinds = [held[kind] for kind in (harmless & ~ordinary, ordinary) if kind.any()]
+    scores = np.concatenate(kinds)
+    share = np.concatenate([np.full(len(kind), 1 / len(kind) / len(kinds)) for kind in kinds])
+    order = np.argsort(-scores)
+    return float(scores[order][np.searchsorted(np.cumsum(share[order]), OVER_REFUSAL)])
+
+
+def _fit_clauses(
+    given: Sequence[Example], embedded: NDArray[np.float32]
+) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Softmax head `[C, D + 1]` over the clauses that harmful examples break."""
+    rows = [index for index, item in enumerate(given) if item.harmful and item.clause]
+    clauses = tuple(sorted({given[index].clause for index in rows}))
+    dense = np.concatenate([embedded[rows], np.ones((len(rows), 1))], axis=1).astype(np.float64)
+    target = np.eye(len(clauses))[[clauses.index(given[index].clause) for index in rows]]
+    weight = 1 / target.sum(0)[target.argmax(1)] / len(clauses)
+
+    def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        theta = flat.reshape(len(clauses), DIM + 1)
+        logit = dense @ theta.T
+        logit -= np.logaddexp.reduce(logit, axis=1, keepdims=True)
+        value = -float(weight @ (target * logit).sum(1)) + CLAUSE_PENALTY * float(flat @ flat)
+        slope = (np.exp(logit) - target) * weight[:, None]
+        return value, (slope.T @ dense).ravel() + 2 * CLAUSE_PENALTY * flat
+
+    start = np.zeros(len(clauses) * (DIM + 1))
+    found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 60}).x
+    return clauses, found.reshape(len(clauses), DIM + 1)
+
+
+def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.exp(-np.logaddexp(0, -x))
+
+
+def _labels(given: Sequence[Example]) -> NDArray[np.float64]:
+    return np.array([float(item.harmful) for item in given])
+
+
+def _all(given: Sequence[Example]) -> set[str]:
+    return {item.source for item in given}
+
+
+def _column(path: Path, column: str) -> list[str]:
+    """One column of a CSV file."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [row[column] for row in csv.DictReader(file)]
+    except (OSError, KeyError) as error:
+        raise DaneelError(
+            f"{path} cannot be read ({error!r}). Expected the safety data with a column "
+            f"{column!r}. Give the folder that holds advbench/, alfred_benign/ and the others."
+        ) from error
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def common_words(folder: str | Path) -> list[str]:
+    """Words of the training texts and of two more data sets, for `normalise.english`.
+
+    A short word counts from its second occurrence on, which keeps typing errors out.
+    """
+    more = [_column(Path(folder) / file, column) for file, column in WORD_SOURCES]
+    texts = itertools.chain((item.text for item in examples(folder)), *more)
+    counts = Counter(word for text in texts for word in ENGLISH.findall(text.lower()))
+    return sorted(
+        word
+        for word, count in counts.items()
+        if (count > 1 or len(word) > 5) and (len(word) > 1 or word in "ai")
+    )
+
+
+if __name__ == "__main__":
+    home = Path(str(resources.files("daneel") / "configs" / "judging"))
+    target = Path(sys.argv[2]) if len(sys.argv) > 2 else home
+    save(build(sys.argv[1]), target / "heads.safetensors")
+    (target / "words.txt").write_text("\n".join(common_words(sys.argv[1])) + "\n")
