@@ -58,9 +58,13 @@ BENCHES = Registry(
         "verification",
         "daneel.evaluation.bench.verification",
         "the verifier: soundness, share decided, ACAS Xu, re-proof after updates",
+    ),
+    Entry(
         "twins",
         "daneel.evaluation.bench.twins",
         "policies of one engine in another with hidden parameters: what calibration keeps (M-3)",
+    ),
+    Entry(
         "judging-text",
         "daneel.evaluation.bench.judging_text",
         "harm in words: a crowd's constitution, unseen requests, disguises, red-team rules",
