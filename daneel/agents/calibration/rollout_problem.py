@@ -6,15 +6,14 @@ optionally velocities, in units of the noise. Arrays: N candidates, W windows, R
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from daneel.agents.calibration.parameters import ParameterSet
 from daneel.agents.calibration.problem import CalibrationError, Floats, Integers
 from daneel.agents.calibration.simulator import Simulator, rollout
-from daneel.agents.calibration.windows import Windows
+from daneel.agents.calibration.windows import Windows, shorten
 
 BATCH = 200_000
 """Most rollouts that are simulated at once; more would only take memory."""
@@ -76,16 +75,21 @@ class RolloutProblem:
         """Standard deviations of the priors [P]."""
         return self.parameters.prior_std
 
-    @cached_property
+    @property
     def _steps(self) -> Integers:
         """Steps after the start at which residuals are taken [K]."""
         return np.arange(self.stride, self.windows.steps + 1, self.stride)
 
-    @cached_property
+    @property
     def segments(self) -> Integers:
         """Number of the log of each residual [R]."""
         width = len(self._steps) * len(self.windows.joints)
         return np.repeat(self.windows.log, width)
+
+    def shortened(self, share: float) -> RolloutProblem:
+        """The same problem on the first share of every window."""
+        steps = max(self.stride, round(share * self.windows.steps))
+        return replace(self, windows=shorten(self.windows, steps))
 
     def simulate(self, theta: Floats) -> Floats:
         """Simulated positions of candidates [N, W, T + 1, J]."""

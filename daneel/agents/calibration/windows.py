@@ -8,7 +8,7 @@ with the measured state as the start of every piece). Arrays: W windows, H lead,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,3 +139,14 @@ def choose(windows: Windows, which: Integers | NDArray[np.bool_]) -> Windows:
         windows.actions[which], windows.lead, windows.log[which], windows.start[which],
         tuple((name, value[which]) for name, value in windows.constants),
     )  # fmt: skip
+
+
+def shorten(windows: Windows, steps: int) -> Windows:
+    """The first steps of every window."""
+    steps = min(steps, windows.steps)
+    return replace(
+        windows,
+        q=windows.q[:, : steps + 1],
+        dq=windows.dq[:, : steps + 1],
+        actions=windows.actions[:, : windows.lead + steps],
+    )
