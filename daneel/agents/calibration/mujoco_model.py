@@ -68,7 +68,12 @@ class MujocoRobot:
         sub = max(1, round(windows.dt / self.model.opt.timestep))
         for model in models:
             model.opt.timestep = windows.dt / sub
-        drive = np.broadcast_to(actions, (count, *actions.shape[1:]))
+        if windows.kind == "position" and not np.isfinite(actions).all():
+            raise CalibrationError(
+                "The log switches a position actuator off, which MuJoCo's actuators cannot do. "
+                "Expected it powered throughout. Cut the log where `enable` is 0."
+            )
+        drive = np.broadcast_to(np.nan_to_num(actions), (count, *actions.shape[1:]))
         out = np.empty((count * many, windows.steps + 1, width))
         flat_q, flat_dq = q.reshape(-1, width), dq.reshape(-1, width)
         for at in range(0, count * many, CHUNK):
@@ -186,10 +191,11 @@ def load_robot(
 def _state_inertias(spec: Any, model: Any) -> None:
     """Writes every body's inertia out: MJCF that infers it from geoms cannot hold another one."""
     for body in spec.bodies[1:]:
-        body.mass = model.body_mass[body.id]
-        body.ipos = model.body_ipos[body.id]
-        body.iquat = model.body_iquat[body.id]
-        body.inertia = model.body_inertia[body.id]
+        number = model.body(body.name).id
+        body.mass = model.body_mass[number]
+        body.ipos = model.body_ipos[number]
+        body.iquat = model.body_iquat[number]
+        body.inertia = model.body_inertia[number]
         body.fullinertia[:] = np.nan
         body.explicitinertial = body.mass > 0
     spec.compile()
@@ -224,6 +230,8 @@ def _drivable(
             notes.append(f"a {kind} actuator was added to {name}")
             added = spec.add_actuator(name=f"drive_{name}", target=name)
             added.trntype = mujoco.mjtTrn.mjTRN_JOINT
+    for number, body in enumerate(spec.bodies):
+        body.name = body.name or f"body{number}"  # a body without a name could not be a target
     model = spec.compile()
     _state_inertias(spec, model)
     xml = spec.to_xml()

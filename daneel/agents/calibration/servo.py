@@ -29,7 +29,7 @@ GRAVITY = 9.80665
 COUNTS = 4096 / (2 * math.pi)
 """Encoder counts a radian of the Dynamixel X series."""
 DUTY = COUNTS / (256 * 885)
-"""Duty cycle of a position error of 1 rad at a firmware gain of 1 (XL330: gain / 256, limit 885)."""
+"""Duty cycle of a position error of 1 rad at a firmware gain of 1 on an XL330."""
 SPEED_LIMIT = 100.0
 """Speed in rad/s that the simulated joint is clipped to, as the paper's simulator does."""
 BODY = {"mass": 0.5, "length": 0.1, "arm_mass": 0.0}
@@ -106,13 +106,14 @@ def advance(
         body: Targets of the load [B].
         q: Positions [B] in rad.
         v: Velocities [B] in rad/s.
-        goal: Commanded positions [B] in rad.
+        goal: Commanded positions [B] in rad; NaN where the motor has no power.
         dt: Step in seconds.
     """
     duty = np.clip(
         (goal - q) * servo["kp"] * servo["error_gain"], -servo["max_duty"], servo["max_duty"]
     )
-    motor = servo["kt"] * (servo["vin"] * duty - servo["kt"] * v) / servo["resistance"]
+    powered = servo["kt"] * (servo["vin"] * duty - servo["kt"] * v) / servo["resistance"]
+    motor = np.where(np.isnan(goal), 0.0, powered)
     hung = (body["mass"] + body["arm_mass"] / 2) * body["length"]
     external = -GRAVITY * hung * np.sin(q + servo["offset"])
     turning = (body["mass"] + body["arm_mass"] / 3) * body["length"] ** 2
