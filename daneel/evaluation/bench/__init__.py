@@ -54,6 +54,11 @@ BENCHES = Registry(
         "daneel.evaluation.bench.memory",
         "the retrieval memory: speed, recall, kills, needles, compression, service, attention",
     ),
+    Entry(
+        "calibration",
+        "daneel.evaluation.bench.calibration",
+        "robots identified from real logs, beside their authors' parameter files",
+    ),
 )
 """Each entry is a module with `Options`, `run(options) -> int` and `table(folder) -> str`."""
 
