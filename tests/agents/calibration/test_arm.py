@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import mujoco as _mujoco
@@ -11,6 +12,7 @@ import pytest
 from daneel.agents.calibration.arm import ArmTerms, PlanarArm, rk4
 from daneel.agents.calibration.arm_mjcf import arm_mjcf
 from daneel.agents.calibration.inverse import TorqueProblem
+from daneel.agents.calibration.logs import Log
 from daneel.agents.calibration.parameters import parameter_set
 from tests.agents.calibration.arms import ARM, TREE, planted_log
 
@@ -23,6 +25,7 @@ def _terms(arm: PlanarArm, **extra: float) -> ArmTerms:
 
 
 def test_one_link_accelerates_as_the_textbook_says() -> None:
+    """One link accelerates as the textbook says."""
     arm = PlanarArm(("j",), {"body/j/mass": 2.0, "body/j/com": 0.3, "body/j/inertia": 0.05})
     found = _terms(arm).accelerate(np.array([[0.4]]), np.array([[0.0]]), np.array([[1.5]]))
     expected = (1.5 - 2.0 * 9.81 * 0.3 * np.sin(0.4)) / (0.05 + 2.0 * 0.09)
@@ -30,6 +33,7 @@ def test_one_link_accelerates_as_the_textbook_says() -> None:
 
 
 def test_three_links_accelerate_as_in_mujoco() -> None:
+    """Three links accelerate as in MuJoCo."""
     names = ("a", "b", "c")
     nominal = {f"body/{name}/com": 0.2 + 0.1 * i for i, name in enumerate(names)}
     nominal |= {f"joint/{name}/damping": 0.1 for name in names} | {"joint/b/armature": 0.02}
@@ -44,6 +48,7 @@ def test_three_links_accelerate_as_in_mujoco() -> None:
 
 
 def test_inverse_dynamics_undo_forward_dynamics() -> None:
+    """Inverse dynamics undo forward dynamics."""
     terms = _terms(ARM, joint__elbow__damping=0.2, joint__shoulder__coulomb=0.1)
     theta, omega, torque = (np.array([[0.3], [x]]) for x in (1.0, -2.0, 0.5))
     alpha = terms.accelerate(theta, omega, torque)
@@ -52,6 +57,7 @@ def test_inverse_dynamics_undo_forward_dynamics() -> None:
 
 @pytest.mark.parametrize("friction", [0.0, 0.05])
 def test_a_passive_arm_never_gains_energy(friction: float) -> None:
+    """A passive arm never gains energy."""
     terms = _terms(ARM, joint__elbow__coulomb=friction, joint__shoulder__damping=friction)
     theta, omega = np.array([[2.5], [1.0]]), np.array([[0.0], [3.0]])
     energies = [float(terms.energy(theta, omega)[0])]
@@ -66,6 +72,7 @@ def test_a_passive_arm_never_gains_energy(friction: float) -> None:
 
 
 def test_torques_of_a_logged_motion_match_its_commands() -> None:
+    """Torques of a logged motion match its commands."""
     log = planted_log(2.0)
     problem = TorqueProblem(ARM, parameter_set(TREE, ARM.defaults, "test"), [log], span=0.05)
     assert problem.segments.shape == (log.q.size,)
@@ -76,8 +83,7 @@ def test_torques_of_a_logged_motion_match_its_commands() -> None:
     assert np.sqrt(np.mean(truth**2)) < 0.4 * np.sqrt(np.mean(wrong**2))
 
 
-def _measured(log):  # noqa: ANN001, ANN202
-    from dataclasses import replace
-
+def _measured(log: Log) -> Log:
+    assert log.command is not None
     late = np.concatenate([np.repeat(log.command[:1], 3, axis=0), log.command[:-3]])
     return replace(log, torque=late)

@@ -36,18 +36,21 @@ def _problem(noise: float = 0.0) -> RolloutProblem:
 
 
 def test_planted_parameters_and_the_delay_come_back() -> None:
+    """Planted parameters and the delay come back."""
     fit = LeastSquares().fit(_problem())
     assert fit.theta == pytest.approx(TRUTH, rel=0.1, abs=1e-3)
     assert fit.converged
 
 
 def test_planted_parameters_come_back_from_noise() -> None:
+    """Planted parameters come back from noise."""
     fit = LeastSquares().fit(_problem(noise=0.003))
     assert fit.theta == pytest.approx(TRUTH, rel=0.25, abs=0.01)
 
 
 @pytest.mark.parametrize("name", ["least-squares", "cma", "shooting"])
 def test_every_method_finds_the_valley_and_keeps_the_best(name: str) -> None:
+    """Every method finds the valley and keeps the best."""
     if name == "cma":
         pytest.importorskip("cma")
     problem = _problem()
@@ -59,6 +62,8 @@ def test_every_method_finds_the_valley_and_keeps_the_best(name: str) -> None:
 
 
 def test_a_problem_that_blows_up_halfway_keeps_the_last_good_result() -> None:
+    """A problem that blows up halfway keeps the last good result."""
+
     def residuals(theta: np.ndarray) -> np.ndarray:
         return np.where(theta > 0.5, np.nan, theta - 2.0)
 
@@ -73,6 +78,7 @@ def test_a_problem_that_blows_up_halfway_keeps_the_last_good_result() -> None:
 
 
 def test_the_log_of_another_robot_is_called_a_poor_fit() -> None:
+    """The log of another robot is called a poor fit."""
     log = planted_log()
     wrong = replace(log, q=np.cumsum(np.random.default_rng(0).normal(0, 0.03, log.q.shape), axis=0))
     problem = replace(_problem(), windows=cut_windows([wrong], 0.6, 0.4))
@@ -83,6 +89,7 @@ def test_the_log_of_another_robot_is_called_a_poor_fit() -> None:
 
 
 def test_a_pseudo_inertia_stays_a_body_whatever_its_numbers() -> None:
+    """A pseudo inertia stays a body whatever its numbers."""
     generator = np.random.default_rng(0)
     body = pseudo(1.2, np.array([0.1, 0.0, -0.2]), np.diag([0.02, 0.03, 0.04]))
     mass, com, tensor = split(body)
@@ -101,6 +108,7 @@ MJCF = """<mujoco><option timestep="0.004"/><worldbody><body name="upper">
 
 
 def test_mujoco_rolls_out_as_its_own_steps_do_and_saves_what_was_found(tmp_path: Path) -> None:
+    """MuJoCo rolls out as its own steps do and saves what was found."""
     path = tmp_path / "robot.xml"
     path.write_text(MJCF)
     robot = load_robot(path, JOINTS, "torque")
@@ -118,6 +126,7 @@ def test_mujoco_rolls_out_as_its_own_steps_do_and_saves_what_was_found(tmp_path:
 
 
 def test_a_servo_without_power_hangs_still_and_friction_never_drives_it() -> None:
+    """A servo without power hangs still and friction never drives it."""
     servo = ServoBench()
     log = replace(
         planted_log(1.0), joints=("servo",), q=np.full((250, 1), 0.02), dq=np.zeros((250, 1)),
@@ -131,6 +140,7 @@ def test_a_servo_without_power_hangs_still_and_friction_never_drives_it() -> Non
 
 
 def test_every_shipped_recipe_and_column_map_can_be_read() -> None:
+    """Every shipped recipe and column map can be read."""
     for name in shipped("columns"):
         assert find_columns(name).joints
     for name in shipped():
@@ -144,6 +154,7 @@ def test_every_shipped_recipe_and_column_map_can_be_read() -> None:
 def test_a_model_and_a_csv_become_a_folder(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """A model and a CSV become a folder."""
     (tmp_path / "robot.xml").write_text(MJCF)
     log = write_csv(planted_log(1.0), tmp_path / "run.csv")
     (tmp_path / "columns.yaml").write_text(
@@ -170,6 +181,7 @@ def test_a_model_and_a_csv_become_a_folder(
 
 
 def test_the_verb_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    """The verb says what is missing."""
     assert main(["calibrate", "--logs", "x.csv"]) == 2
     assert "Give a preset or a model" in capsys.readouterr().err
     assert main(["calibrate", "double-pendulum"]) == 2
