@@ -68,6 +68,9 @@ BENCHES = Registry(
         "judging-text",
         "daneel.evaluation.bench.judging_text",
         "harm in words: a crowd's constitution, unseen requests, disguises, red-team rules",
+        "calibration",
+        "daneel.evaluation.bench.calibration",
+        "robots identified from real logs, beside their authors' parameter files",
     ),
 )
 """Each entry is a module with `Options`, `run(options) -> int` and `table(folder) -> str`."""
