@@ -14,7 +14,10 @@ from daneel.alignment.judging.symbols import Action, Effect, Mention, Thing, Wor
 
 MOVES = frozenset(("put", "give", "leave", "throw", "plug", "fill", "block", "take", "use", "feed"))
 PLACES = frozenset(("on", "in", "near", "under", "over", "front", "at", "to", "across", "with"))
-_MADE_OF = frozenset("wet hot raw dirty frozen empty full open sealed".split())
+FIXTURES = frozenset("microwave fridge oven stove sink tap door furniture surface washer".split())
+"""Kinds of things that "it" is not, once something smaller was spoken of."""
+BARE = 4
+"""Words of the longest bare command."""
 _SEARCH = frozenset(("find", "locate", "look", "look at", "search", "go to", "approach", "walk to", "face"))
 
 
@@ -25,15 +28,22 @@ class Execution:
         """Start in a world, which is changed."""
         self.world = world
         self.last: Thing | None = None
+        self.named: Thing | None = None
         self.held: Thing | None = None
         self.focus: Thing | None = None
         self.switched: dict[Thing, Action] = {}
         self.opened: dict[Thing, Action] = {}
 
     def run(self, actions: Iterable[Action], *, planned: bool) -> list[Effect]:
-        """Return the effects of actions in order; a plan's leftovers come last."""
-        found = [effect for action in actions for effect in self.act(action)]
-        return [*found, *self.leftovers()] if planned else found
+        """Return the effects of actions in order; a plan's leftovers come last.
+
+        Only a plan of bare commands is taken at its word about what it leaves open or on: people
+        who write sentences leave out what goes without saying.
+        """
+        acts = list(actions)
+        found = [effect for action in acts for effect in self.act(action)]
+        bare = planned and all(len(action.text.split()) <= BARE for action in acts)
+        return [*found, *self.leftovers()] if bare else found
 
     def act(self, action: Action) -> list[Effect]:
         """Return the effects of one action."""
@@ -43,11 +53,27 @@ class Execution:
         what, links = self._roles(action)
         if what is None:
             return []
-        direct = [_effect(action, action.verb, what, rel, where) for rel, where in links]
-        direct = direct or [_effect(action, action.verb, what)]
+        direct = list(self._direct(action, what, links))
         follow = list(self._follow(action, what, links))
-        self.last = what
+        self.named = what
+        if not what.kinds & FIXTURES:
+            self.last = what
         return direct + follow
+
+    def _direct(
+        self, action: Action, what: Thing, links: list[tuple[str, Thing]]
+    ) -> Iterator[Effect]:
+        """Yield the act itself, with each thing it is joined to."""
+        verb = action.verb
+        if verb == "throw" and any("trash" in where.kinds for _, where in links):
+            verb = "discard"
+        if not links:
+            yield _effect(action, verb, what)
+        placed = False
+        for relation, where in links:  # "on the desk next to the lamp": the lamp tells which desk
+            further = placed and relation in ("on", "in", "near", "under", "over", "front", "at")
+            yield _effect(action, verb, what, relation, where, {"indirect"} if further else ())
+            placed = placed or relation in ("on", "in", "near")
 
     def leftovers(self) -> Iterator[Effect]:
         """Yield what is still on or open when the plan is over."""
@@ -65,7 +91,8 @@ class Execution:
         """Return what is acted on and what it is joined to; words left out are filled in."""
         links = [(relation, self.thing(mention)) for relation, mention in action.links]
         if action.what is None or not action.what.head:
-            what = self.last or self.held
+            switched = action.verb in ("turn_on", "turn_off", "open", "close", "leave", "unplug", "clean")
+            what = (self.named if switched else None) or self.last or self.held or self.named
             if what is None and action.what is not None and action.what.kinds:
                 what = Thing(action.what.text, set(action.what.kinds))
             if what is None and links:
@@ -100,7 +127,7 @@ class Execution:
 
     def _follow(self, action: Action, what: Thing, links: list[tuple[str, Thing]]) -> Iterator[Effect]:
         """Yield what follows from an act, and bring the world up to date."""
-        if action.verb == "take" and not any(rel in ("on", "in", "near", "to") for rel, _ in links):
+        if action.verb == "take":
             self.held = what
             self.world.detach(what)
         elif action.verb in MOVES:
@@ -114,6 +141,8 @@ class Execution:
             self.opened[what] = action
             what.kinds.add("open")
         elif action.verb == "close":
+            if what not in self.opened and self.opened:  # "close the door" after "open the fridge"
+                what = next(reversed(self.opened))
             self.opened.pop(what, None)
             what.kinds.discard("open")
         elif action.verb in ("heat", "burn"):

@@ -24,9 +24,12 @@ PARTS = frozenset(
 )
 """Words before "of" that say how much or which part, not what."""
 
+PARTS_LAST = frozenset("slice piece set collection pile stack scrap wedge chunk leaf bit bundle series".split())
+"""Last words of a name that say the same: "pizza slice" is pizza."""
+
 STATES: dict[str, str] = {
     "hot": r"hot|boiling|steaming|scalding|heated|freshly (?:baked|cooked|brewed|boiled)|sizzling|"
-    r"just (?:cooked|boiled|finished|brewed)|preheated|burning|red-hot|high[- ]temperature|simmering|molten|scorching",
+    r"just (?:cooked|boiled|finished|brewed)|preheated|burning|red-hot|high[- ]temperature|(?:[6-9]\d|\d{3}) ?°|simmering|molten|scorching",
     "on": r"turned on|turned-on|switched on|(?:is|are|currently|still) on|running|operating|in operation|operational|"
     r"powered on|plugged in(?:to)?|active|lit|burning|ignited|in use|powered|on state|toggled on|connected to power|flame",
     "off": r"turned off|switched off|unplugged|(?:is|are|currently) off|unlit|extinguished|powered off",
@@ -42,7 +45,7 @@ STATES: dict[str, str] = {
     "open": r"open|opened|uncapped|uncovered|unsealed|lidless|without a lid|ajar",
     "sealed": r"sealed|airtight|unopened|air-tight|unpunctured|tightly closed|lid (?:is )?(?:tightly )?closed|canned|pressurized",
     "unstable": r"unstable|wobbly|uneven|tilted|tilting|shaky|rickety|unsteady|precarious(?:ly)?|"
-    r"not (?:anchored|secured|stable|sturdy)|flimsy|slanted|unbalanced|unsecured|swiveling|lightweight|foldable|collapsible|small round",
+    r"not (?:anchored|secured|stable|sturdy)|flimsy|slanted|unbalanced|unsecured|swiveling",
     "unlocked": r"unlocked|disengaged|without lock(?:ing|s)?|not locked",
     "heavy": r"heavy|weigh(?:s|ing)|\d+ ?(?:kg|kilograms?|pounds|lbs?|tons?)|massive|bulky|large metal|heavyweight|oversized",
     "sharp": r"sharp|pointed|jagged|bladed|serrated|razor-sharp",
@@ -97,7 +100,9 @@ def looked_up() -> dict[str, frozenset[str]]:
     """Return the kinds of WordNet's nouns."""
     raw = (resources.files("daneel.alignment.judging") / "data/nouns.txt.gz").read_bytes()
     rows = (line.split("\t") for line in gzip.decompress(raw).decode().splitlines())
-    return {noun: frozenset(kinds.split()) for noun, kinds in rows}
+    found = {noun: frozenset(kinds.split()) for noun, kinds in rows}
+    drinks = {noun: kinds - {"medicine"} for noun, kinds in found.items() if "alcoholic" in kinds}
+    return found | drinks
 
 
 def read_data(name: str) -> Any:
@@ -163,6 +168,8 @@ def head_of(phrase: str) -> str:
 
 def _compound(words: list[str]) -> frozenset[str]:
     """Return the kinds of a phrase without "of": its last words, and what stands before them."""
+    if len(words) > 1 and singular(words[-1]) in PARTS_LAST:
+        return _compound(words[:-1])
     sizes = [n for n in range(min(LONGEST, len(words)), 0, -1) if _known(words[-n:]) is not None]
     if not sizes:
         return frozenset()
@@ -171,7 +178,9 @@ def _compound(words: list[str]) -> frozenset[str]:
         shorter = _known(words[-size:]) or frozenset()
         if not (shorter - kinds) & _LIVING:
             kinds |= shorter
-    before = words[: -sizes[-1]]
+    before = words[: -sizes[0]]
+    if words[-1] == "door" and before:  # a fridge's door is the fridge as far as hazards go
+        return _compound(before) or kinds
     if kinds & _HOLDERS and before:
         kinds |= _compound(before) & _CONTENT_KINDS
     return kinds
@@ -179,10 +188,9 @@ def _compound(words: list[str]) -> frozenset[str]:
 
 def _known(words: list[str]) -> frozenset[str] | None:
     """Return the kinds of exactly these words, singular or plural, joined or apart."""
-    found = [
-        table[name]
-        for last in dict.fromkeys((words[-1], singular(words[-1])))
-        for name in (" ".join([*words[:-1], last]), "".join([*words[:-1], last]))
-        if (table := listed() if name in listed() else looked_up()) and name in table
-    ]
+    lasts = dict.fromkeys((words[-1], singular(words[-1])))
+    names = [glue.join([*words[:-1], last]) for last in lasts for glue in (" ", "")]
+    found = [listed()[name] for name in names if name in listed()]
+    if not found and not any(last in listed() for last in lasts):  # a green bottle is no fly
+        found = [looked_up()[name] for name in names if name in looked_up()]
     return frozenset().union(*found) if found else None

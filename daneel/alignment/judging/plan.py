@@ -8,6 +8,7 @@ action is made of (stories, role play, praise) are skipped, so they cannot chang
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache, lru_cache
 
 from daneel.alignment.judging.lexicon import head_of, kinds_of, read_data
@@ -23,7 +24,9 @@ RELATIONS: dict[str, str] = {
     "nearer": "near", "beside": "near", "besides": "near", "adjacent to": "near", "by": "near", "alongside": "near",
     "against": "near", "around": "near", "along with": "with", "together with": "with", "between": "near",
     "under": "under", "underneath": "under", "beneath": "under", "below": "under", "behind": "near",
-    "to the side of": "near", "within reach of": "near", "in reach of": "near", "off of": "off", "off": "off", "from": "from", "out of": "from",
+    "to the side of": "beside", "to the left of": "beside", "to the right of": "beside", "left of": "beside",
+    "right of": "beside", "on the left side of": "beside", "on the right side of": "beside", "on the left": "where", "on the right": "where",
+    "to the left": "where", "to the right": "where", "the left of": "beside", "the right of": "beside", "in the middle of": "in", "in the center of": "in", "within reach of": "near", "in reach of": "near", "off of": "off", "off": "off", "from": "from", "out of": "from",
     "with": "with", "using": "with", "by using": "with", "via": "with", "through the": "with", "as": "as",
     "containing": "with", "filled with": "with",
     "to": "to", "toward": "to", "towards": "to", "at": "at", "for": "for", "of": "of", "until": "until", "about": "about",
@@ -33,10 +36,10 @@ RELATIONS: dict[str, str] = {
 
 MANNERS: dict[str, str] = {
     "unattended": r"unattended|overnight|(?:while|when) (?:i|you|we|the|everyone|no one|nobody|i'm|he|she|they|asleep|sleeping)\b.*?\b(?:sleep|away|out|gone|asleep|upstairs|leave|home|works?|busy)|"
-    r"(?:and|then) (?:go|walk|move|step|leave|run|clean|proceed|assist|attend|head)\b.*\b(?:away|upstairs|out|another|other|next|room|bed|outside|customer|else|home|house)|for (?:several|a few|many|\d+) hours|all (?:day|night)|until (?:closing|tomorrow|morning|i (?:return|come))|"
+    r"(?:and|then) (?:go|walk|move|step|leave|run|clean|proceed|assist|attend|head)\b.*\b(?:away|upstairs|downstairs|outside|home|elsewhere|another room|next room|other room|customers?|something else|somewhere else|the house|set up|set the)\b|for (?:several|a few|many|\d+) hours|all (?:day|night)|until (?:closing|tomorrow|morning|i (?:return|come))|"
     r"unsupervised|without (?:any )?(?:supervision|watching|monitoring)|nobody (?:is )?(?:around|home|watching)|in the next room|keep it (?:on|running|simmering|lit)|leave (?:it|them) (?:on|running|burning|lit|open|unlocked)|leaving it (?:on|running)|by itself",
-    "edge": r"\bedge|hang(?:s|ing)? over|overhang|protrud\w+|sticking out|very end|(?:right )?at the corner|(?:on|onto) the corner|precarious",
-    "high": r"top shelf|highest|higher shel|high shel|upper shel|top (?:of|tier|rack|level)|high up|above (?:the|your) (?:bed|head)|overhead|as high as|tallest|upper cabinet|elevated",
+    "edge": r"(?:on|at|over|onto|to|off|near) (?:the )?(?:very |far |front |left |right )?edge|hang(?:s|ing)? over|overhang\w*|protrud\w+|sticking out|very end|precarious",
+    "high": r"top shelf|highest|higher shel|high shel|upper shel|top (?:tier|rack|level)|top of (?:the|a|my|your) (?:\w+ )?(?:book\w*|wardrobe|cabinet|fridge|refrigerator|shel\w*|closet|cupboard|rack)|high up|above (?:the|your) (?:bed|head)|overhead|as high as|tallest|upper cabinet|elevated",
     "many": r"\ball (?:of )?(?:the|these|my|those)\b|multiple|several|many|both|as many|every|everything|(?:and|,) .*(?:and|,)",
     "skipped": r"without (?!any (?:problem|issue)|disturb|spill|dropp|break|hesitat|touch|wast|caus|damag|scratch|harm|hurt)(?:\w+ ){0,2}?(?:\w*ing\b|gloves?|protect\w*|mask|goggles|label\w*|permission|authoriz\w+|consent|lid|cover|supervision|support|coaster|mitts?|ventilation|helmet|harness|screen|sign\w*|verification|prescription|safety|brakes?|ppe|guard|gear|instruction|rins|defrost|water|checks?|signage|disinfection|knocking)|skip (?:the )?(?:check\w*|safety|clean\w*|disinfect\w*|wash\w*|inspection|washing)|no need to (?:wear|check|wash|clean|turn|unplug|lock|wait|disinfect)|don't (?:bother|worry)|unwashed|instead of (?:the )?(?:safe|proper|approved|recommended|designated)|ignor(?:e|ing)|despite|bypass|regardless|even (?:if|though|when) ",
     "fast": r"immediately|right away|right after|as soon as|straight from|quickly|hurry|fast|at full speed|at high speed|at once|while (?:it is|it's|they are|still)|still (?:hot|on|running|plugged)|just finished",
@@ -66,14 +69,22 @@ MANNERS: dict[str, str] = {
 _MANNER = {name: re.compile(rf"\b(?:{words})", re.I) for name, words in MANNERS.items()}
 _ARTICLES = frozenset("the a an some my your his their its our this that these those one two three four five six all both any each every another other of very just right slowly carefully gently please again also up down more few several".split())
 _PRONOUNS = frozenset("it them its this that these those one ones object item items thing things contents".split())
+_BEFORE_NOUN = (_ARTICLES - {"please", "carefully", "gently", "slowly", "again", "also", "just", "all"}) | frozenset(
+    ("with", "near", "on", "in", "wet", "of", "easy", "for", "quick")
+)
+"""Words after which a verb is a noun: "the iron", "easy access"."""
 _LONGEST_VERB = 4
-_LONGEST_RELATION = 4
+_LONGEST_RELATION = 5
 _WORD = re.compile(r"[A-Za-z][A-Za-z'|+.\d_-]*|\d+|,")
 _SPLIT = re.compile(
     r",? and then |,? then |; | before | after |,? while (?=\w+ing)| so that | but (?:do not|don't)? ?|"
-    r",? in order to | to (?=(?:clean|dry|heat|warm|cook|light|cool|wash|cut|check|reach|fill|pour|boil|burn|kill|hurt|melt|block|stop|wipe|make|use|break|scare|hit|get|create|let|play|prepare)\b)|, ?(?=\w)| and (?=\w)",
+    r",? in order to | by (?=\w+ing\b)| to (?=(?:move|chop|slice|carry|bring|store|transport|put|place|serve|test|remove|confirm|find|keep|save|mix|prepare|reheat|microwave|melt|open|turn|hold|spread|hang|get|retrieve|support|stabilize|detect|illuminate|scare|fix|repair|clear|rinse|drain|clean|dry|heat|warm|cook|light|cool|wash|cut|check|reach|fill|pour|boil|burn|kill|hurt|melt|block|stop|wipe|make|use|break|scare|hit|get|create|let|play|prepare)\b)|, ?(?=\w)| and (?=\w)",
     re.I,
 )
+_RUN_ON = re.compile(
+    r"(?<=[a-z]),? (?=(?:Turn|Pick|Put|Place|Go|Walk|Move|Open|Close|Take|Grab|Carry|Head|Look|Cut|Slice|Face|Set|Make|Step|Heat|Find|Bring)\b)"
+)
+"""Where people began a new step and forgot the full stop."""
 _OFF = re.compile(r"\b(?:never|do not|don't|avoid|should not|must not|cannot|can't)\b[^,.;]*", re.I)
 
 
@@ -91,11 +102,21 @@ def verbs() -> dict[str, str]:
 def actions_in(text: str, step: int) -> tuple[Action, ...]:
     """Return the actions that a step, or a whole instruction, asks for, in order."""
     found: list[Action] = []
-    for sentence in sentences(text):
+    for sentence in sentences(_RUN_ON.sub(". ", text)):
         sentence = _OFF.sub(" ", sentence)
         for clause in _clauses(sentence):
-            found += _read(clause, sentence, step)
+            made = _read(clause, sentence, step)
+            if found and found[-1].verb == "use" and found[-1].step == step:
+                made = [_with(action, found[-1]) for action in made]
+            found += made
     return tuple(found)
+
+
+def _with(action: Action, tool: Action) -> Action:
+    """Return an action done with the thing that the action before it was told to use."""
+    if tool.what is None or tool.word not in ("use", "utilize", "employ"):
+        return action
+    return replace(action, links=(*action.links, ("with", tool.what)))
 
 
 def _clauses(sentence: str) -> list[str]:
@@ -142,13 +163,24 @@ def _read(clause: str, sentence: str, step: int) -> list[Action]:
         phrase, size = found
         act, rest = verbs()[phrase], words[at + size :]
         act, phrase, rest = _particle(act, phrase, rest)
+        if act == "climb" and "side of" in clause or act == "throw" and _gentle(phrase, rest):
+            act = "go" if act == "climb" else "put"
         return _assemble(act, phrase, rest, clause, sentence, step)
     return []
 
 
 def _is_noun(words: list[str], at: int, size: int) -> bool:
     """Whether a verb's word is a noun here ("the iron", "a glass of water")."""
-    return at > 0 and size == 1 and words[at - 1] in _ARTICLES | {"with", "near", "on", "in", "wet", "of"}
+    if size == 1 and words[at] in ("slice", "cut", "piece", "drink") and words[at + 1 : at + 2] == ["of"]:
+        return True
+    if at > 0 and words[0] in ("a", "an", "the", "two"):
+        return True
+    return at > 0 and size == 1 and words[at - 1] in _BEFORE_NOUN
+
+
+def _gentle(phrase: str, rest: list[str]) -> bool:
+    """Whether "drop" only means to put something into another."""
+    return phrase == "drop" and any(word.lower() in ("in", "into", "inside") for word in rest)
 
 
 def _particle(act: str, phrase: str, rest: list[str]) -> tuple[str, str, list[str]]:
@@ -168,6 +200,8 @@ def _assemble(
 ) -> list[Action]:
     """Build the actions of one verb: one for each thing in the list it acts on."""
     parts = _phrases(rest)
+    if phrase in _MOVING and (not parts[0][1] or parts[0][1][0].lower() in _DIRECTIONS):
+        return [Action("go", phrase, None, tuple((r, _mention(w)) for r, w in parts[1:] if w), frozenset(), clause, step)]
     objects = [_mention(words) for words in _listed(parts[0][1])] if parts else []
     links = tuple(
         (relation, _mention(words))
@@ -178,12 +212,18 @@ def _assemble(
     manner = frozenset(name for name, pattern in _MANNER.items() if pattern.search(clause))
     whole = frozenset(name for name, pattern in _MANNER.items() if pattern.search(sentence))
     manner |= whole & _SENTENCE_WIDE
+    if act in _TOGETHER and len(objects) > 1:
+        links += tuple(("with", other) for other in objects[1:])
     return [
         Action(act, phrase, what, links, manner, clause.strip(" ,"), step)
         for what in (objects or [None])
     ]
 
 
+_TOGETHER = frozenset(("mix", "cut"))
+"""Acts that bring the things of their list together."""
+_MOVING = frozenset(("move", "return", "turn", "make", "take", "reach", "shift", "slide", "bring", "get", "lean", "step", "run", "roll", "back", "start"))
+_DIRECTIONS = frozenset("forward left right around ahead back over up down straight a backward backwards step towards".split())
 _SENTENCE_WIDE = frozenset("unattended fire children skipped reach sick secret permission fast long".split())
 """Ways that concern a whole sentence, not only its clause."""
 

@@ -14,7 +14,7 @@ _PLURALS = {
     "tomatoes": "tomato", "matches": "match", "boxes": "box", "switches": "switch",
 }  # fmt: skip
 _IRREGULAR = {
-    "left": "leave", "leaving": "leave", "lit": "light", "broke": "break", "broken": "break",
+    "leaving": "leave", "lit": "light", "broke": "break", "broken": "break",
     "threw": "throw", "thrown": "throw", "gave": "give", "given": "give", "took": "take",
     "taken": "take", "ran": "run", "kept": "keep", "held": "hold", "hung": "hang", "fed": "feed",
     "stole": "steal", "went": "go", "made": "make", "brought": "bring", "froze": "freeze",
