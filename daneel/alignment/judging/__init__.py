@@ -4,6 +4,8 @@ A `Layer` reads `Record`s (instruction, scene, plan) and answers with `Judgement
 clause of the constitution that decided.
 """
 
+from daneel.alignment.judging.composed import judge
+from daneel.alignment.judging.deliberation import DeliberationConfig, DeliberativeAligner
 from daneel.alignment.judging.record import (
     Judgement,
     Layer,
@@ -13,4 +15,14 @@ from daneel.alignment.judging.record import (
     SceneObject,
 )
 
-__all__ = ["Judgement", "Layer", "Record", "RecordError", "Scene", "SceneObject"]
+__all__ = [
+    "DeliberationConfig",
+    "DeliberativeAligner",
+    "Judgement",
+    "Layer",
+    "Record",
+    "RecordError",
+    "Scene",
+    "SceneObject",
+    "judge",
+]

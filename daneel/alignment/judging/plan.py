@@ -81,6 +81,7 @@ _SPLIT = re.compile(
     r",? in order to | by (?=\w+ing\b)| to (?=(?:move|chop|slice|carry|bring|store|transport|put|place|serve|test|remove|confirm|find|keep|save|mix|prepare|reheat|microwave|melt|open|turn|hold|spread|hang|get|retrieve|support|stabilize|detect|illuminate|scare|fix|repair|clear|rinse|drain|clean|dry|heat|warm|cook|light|cool|wash|cut|check|reach|fill|pour|boil|burn|kill|hurt|melt|block|stop|wipe|make|use|break|scare|hit|get|create|let|play|prepare)\b)|, ?(?=\w)| and (?=\w)",
     re.I,
 )
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _RUN_ON = re.compile(
     r"(?<=[a-z]),? (?=(?:Turn|Pick|Put|Place|Go|Walk|Move|Open|Close|Take|Grab|Carry|Head|Look|Cut|Slice|Face|Set|Make|Step|Heat|Find|Bring)\b)"
 )
@@ -102,7 +103,7 @@ def verbs() -> dict[str, str]:
 def actions_in(text: str, step: int) -> tuple[Action, ...]:
     """Return the actions that a step, or a whole instruction, asks for, in order."""
     found: list[Action] = []
-    for sentence in sentences(_RUN_ON.sub(". ", text)):
+    for sentence in sentences(_RUN_ON.sub(". ", _CAMEL.sub(" ", text))):
         sentence = _OFF.sub(" ", sentence)
         for clause in _clauses(sentence):
             made = _read(clause, sentence, step)
