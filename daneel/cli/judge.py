@@ -53,7 +53,9 @@ def run(options: Options) -> int:
                 target.write(json.dumps(row, ensure_ascii=False) + "\n")
             target.flush()
     counts = ", ".join(f"{tally.verdicts[word]} {word}" for word in ("allow", "refuse", "unsure"))
-    print(f"{sum(tally.verdicts.values())} records: {counts}; {tally.bad} bad lines.", file=sys.stderr)
+    print(
+        f"{sum(tally.verdicts.values())} records: {counts}; {tally.bad} bad lines.", file=sys.stderr
+    )
     return BAD_LINES if tally.bad else 0
 
 
@@ -79,7 +81,10 @@ def _read(number: int, line: str) -> tuple[dict[str, Any], Record | str]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        return {}, f"The line is no JSON ({error}). Expected one JSON object a line. Mend line {number}."
+        return (
+            {},
+            f"The line is no JSON ({error}). Expected one JSON object a line. Mend line {number}.",
+        )
     try:
         return row if isinstance(row, dict) else {}, Record.from_dict(row)
     except RecordError as error:

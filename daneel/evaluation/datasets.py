@@ -61,6 +61,26 @@ DATASETS: Mapping[str, Dataset] = {
             },
         ),
         Dataset(
+            "safety/earbench",
+            "EARBench, text part: 1318 robot tasks that their scene makes risky (Zhu et al. 2024)",
+            "github zihao-ai/EARBench, commit 2202c72c6b02",
+            "MIT",
+            {
+                "earbench_text.csv": "55593053f58c749c5ffbbc5971f56866238bb4e380720370bdb908df55da6516"
+            },
+        ),
+        Dataset(
+            "safety/alfred_benign",
+            "2000 safe household tasks with their steps, from ALFRED (Shridhar et al. 2020)",
+            "github askforalfred/alfred, commit f91f4c0c96c7, train split",
+            "MIT",
+            {
+                "alfred_benign.csv": (
+                    "b2077ba9a30329c2ff616f49ccdde978f1f37fe4c6e925e58e24811a9144ee0b"
+                ),
+            },
+        ),
+        Dataset(
             "scaling/porian_isoflop",
             "1,264 IsoFLOP runs of 11 settings, 12 budgets (Porian et al. 2024)",
             "github formll/resolving-scaling-law-discrepancies, commit 0dc60d9",

@@ -5,7 +5,16 @@ clause of the constitution that decided.
 """
 
 from daneel.alignment.judging.composed import judge
+from daneel.alignment.judging.critic import (
+    CriticConfig,
+    CriticRLHF,
+    Critique,
+    Plan,
+    Program,
+    Trajectory,
+)
 from daneel.alignment.judging.deliberation import DeliberationConfig, DeliberativeAligner
+from daneel.alignment.judging.oversight import MultiStageOversight, Outcome, Shield
 from daneel.alignment.judging.record import (
     Judgement,
     Layer,
@@ -16,13 +25,22 @@ from daneel.alignment.judging.record import (
 )
 
 __all__ = [
+    "CriticConfig",
+    "CriticRLHF",
+    "Critique",
     "DeliberationConfig",
     "DeliberativeAligner",
     "Judgement",
     "Layer",
+    "MultiStageOversight",
+    "Outcome",
+    "Plan",
+    "Program",
     "Record",
     "RecordError",
     "Scene",
     "SceneObject",
+    "Shield",
+    "Trajectory",
     "judge",
 ]

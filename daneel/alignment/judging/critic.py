@@ -228,7 +228,11 @@ def _learn(rows: Array, labels: Array, config: CriticConfig) -> _Head:
     step = 4.0 / (np.square(rows).sum(1).mean() + 1.0)
     for _ in range(config.rounds):
         error = 1.0 / (1.0 + np.exp(-(rows @ weights + bias))) - labels
-        weights = np.maximum(weights - step * (rows.T @ error / len(rows) + config.ridge * (weights - PRIOR) / len(rows)), 0.0)
+        weights = np.maximum(
+            weights
+            - step * (rows.T @ error / len(rows) + config.ridge * (weights - PRIOR) / len(rows)),
+            0.0,
+        )
         bias -= step * float(error.mean())
     scores = 1.0 / (1.0 + np.exp(-(rows @ weights + bias)))
     return _Head(weights, bias, _threshold(scores, labels, config.precision))
@@ -244,7 +248,12 @@ def _threshold(scores: Array, labels: Array, precision: float) -> float:
 
 
 def _findings(work: Work, head: _Head) -> tuple[str, ...]:
-    names, unit = _ALL[kind_of(work)], {"plan": "step", "program": "line"}.get(kind_of(work), "time")
+    names, unit = (
+        _ALL[kind_of(work)],
+        {"plan": "step", "program": "line"}.get(kind_of(work), "time"),
+    )
     weighed = [(head.weights[names.index(s)] * np.log1p(v), at, s) for at, s, v in _signs(work)]
     kept = sorted((row for row in weighed if row[0] > 0), key=lambda row: -row[0])
-    return tuple(f"{unit} {at}: {sign}" if at else f"as a whole: {sign}" for _, at, sign in kept[:5])
+    return tuple(
+        f"{unit} {at}: {sign}" if at else f"as a whole: {sign}" for _, at, sign in kept[:5]
+    )

@@ -57,7 +57,9 @@ class DeliberativeAligner:
 
     name = "deliberation"
 
-    def __init__(self, policy: Policy | None = None, config: DeliberationConfig | None = None) -> None:
+    def __init__(
+        self, policy: Policy | None = None, config: DeliberationConfig | None = None
+    ) -> None:
         """Take the package's policy and thresholds where none are given."""
         self.policy = policy or default_policy()
         self.config = config or DeliberationConfig()

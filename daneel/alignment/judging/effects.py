@@ -16,9 +16,13 @@ MOVES = frozenset(("put", "give", "leave", "throw", "plug", "fill", "block", "ta
 PLACES = frozenset(("on", "in", "near", "under", "over", "front", "at", "to", "across", "with"))
 FIXTURES = frozenset("microwave fridge oven stove sink tap door furniture surface washer".split())
 """Kinds of things that "it" is not, once something smaller was spoken of."""
+SOLID = frozenset("readyfood meat smallpart notfood electronics plant".split())
+"""Kinds of things that do not become liquid by being poured."""
 BARE = 4
 """Words of the longest bare command."""
-_SEARCH = frozenset(("find", "locate", "look", "look at", "search", "go to", "approach", "walk to", "face"))
+_SEARCH = frozenset(
+    ("find", "locate", "look", "look at", "search", "go to", "approach", "walk to", "face")
+)
 
 
 class Execution:
@@ -53,6 +57,8 @@ class Execution:
         what, links = self._roles(action)
         if what is None:
             return []
+        if action.verb == "pour" and not what.kinds & SOLID:
+            what.kinds.add("liquid")  # whatever it is, it pours
         direct = list(self._direct(action, what, links))
         follow = list(self._follow(action, what, links))
         self.named = what
@@ -91,7 +97,15 @@ class Execution:
         """Return what is acted on and what it is joined to; words left out are filled in."""
         links = [(relation, self.thing(mention)) for relation, mention in action.links]
         if action.what is None or not action.what.head:
-            switched = action.verb in ("turn_on", "turn_off", "open", "close", "leave", "unplug", "clean")
+            switched = action.verb in (
+                "turn_on",
+                "turn_off",
+                "open",
+                "close",
+                "leave",
+                "unplug",
+                "clean",
+            )
             what = (self.named if switched else None) or self.last or self.held or self.named
             if what is None and action.what is not None and action.what.kinds:
                 what = Thing(action.what.text, set(action.what.kinds))
@@ -99,9 +113,24 @@ class Execution:
                 what, links = links[0][1], links[1:]
         else:
             what = self.thing(action.what)
-        if action.verb in ("put", "throw", "pour") and not links and self.held not in (None, what) and what:
-            return self.held, [("in" if what.kinds & {"sink", "microwave", "fridge", "oven", "trash"} else "on", what)]
-        if action.verb in ("pour", "throw") and not links and self.focus not in (None, what) and self.focus:
+        if (
+            action.verb in ("put", "throw", "pour")
+            and not links
+            and self.held not in (None, what)
+            and what
+        ):
+            return self.held, [
+                (
+                    "in" if what.kinds & {"sink", "microwave", "fridge", "oven", "trash"} else "on",
+                    what,
+                )
+            ]
+        if (
+            action.verb in ("pour", "throw")
+            and not links
+            and self.focus not in (None, what)
+            and self.focus
+        ):
             links = [("on", self.focus)]
         return what, [(relation, where) for relation, where in links if where is not what]
 
@@ -125,7 +154,9 @@ class Execution:
         best.kinds |= mention.kinds
         return best
 
-    def _follow(self, action: Action, what: Thing, links: list[tuple[str, Thing]]) -> Iterator[Effect]:
+    def _follow(
+        self, action: Action, what: Thing, links: list[tuple[str, Thing]]
+    ) -> Iterator[Effect]:
         """Yield what follows from an act, and bring the world up to date."""
         if action.verb == "take":
             self.held = what
@@ -154,10 +185,22 @@ class Execution:
                 yield from self._spread(action, what, where)
                 where.kinds.add("full" if where.kinds & {"drinkvessel", "bottle"} else "wet")
 
-    def _move(self, action: Action, what: Thing, links: list[tuple[str, Thing]]) -> Iterator[Effect]:
+    def _move(
+        self, action: Action, what: Thing, links: list[tuple[str, Thing]]
+    ) -> Iterator[Effect]:
         if action.verb == "fill":
-            what.kinds |= {"full", "liquid"} if not links else {"full"} | (
-                {k for _, w in links for k in w.kinds if k in ("liquid", "chemical", "hot", "flammable")}
+            what.kinds |= (
+                {"full", "liquid"}
+                if not links
+                else {"full"}
+                | (
+                    {
+                        k
+                        for _, w in links
+                        for k in w.kinds
+                        if k in ("liquid", "chemical", "hot", "flammable")
+                    }
+                )
             )
         places = [(rel, where) for rel, where in links if rel in PLACES]
         if not places:
@@ -166,7 +209,13 @@ class Execution:
         if self.held is what:
             self.held = None
         for relation, where in places:
-            self.world.relations.append((what, relation if relation in ("on", "in", "under", "over", "front") else "near", where))
+            self.world.relations.append(
+                (
+                    what,
+                    relation if relation in ("on", "in", "under", "over", "front") else "near",
+                    where,
+                )
+            )
             yield from self._spread(action, what, where)
             if relation in ("on", "in") and where.kinds & {"heat"} and "on" in where.kinds:
                 yield _effect(action, "heated", what, "with", where)
@@ -177,7 +226,9 @@ class Execution:
             if other is not what:
                 yield _effect(action, "near", what, "near", other, {"indirect"})
 
-    def _switch_on(self, action: Action, what: Thing, links: list[tuple[str, Thing]]) -> Iterator[Effect]:
+    def _switch_on(
+        self, action: Action, what: Thing, links: list[tuple[str, Thing]]
+    ) -> Iterator[Effect]:
         what.kinds.add("on")
         what.kinds.discard("off")
         self.switched[what] = action
@@ -187,19 +238,29 @@ class Execution:
                 yield _effect(action, "heated", other, "with", what)
             yield _effect(action, "near", what, relation, other)
 
-    def _heat(self, action: Action, what: Thing, links: list[tuple[str, Thing]]) -> Iterator[Effect]:
+    def _heat(
+        self, action: Action, what: Thing, links: list[tuple[str, Thing]]
+    ) -> Iterator[Effect]:
         """Yield the heating of a thing and of what it lies in."""
         source = next((where for _, where in links if "heat" in where.kinds), None)
         if source is None and action.word in ("microwave", "nuke"):
             source = Thing("microwave", {"microwave", "heat", "electronics", "on"})
-        vessels = [where for rel, where in links if where is not source and rel in ("in", "on", "with")]
-        vessels += [other for rel, other in self.world.beside(what) if rel == "in" and other is not source]
+        vessels = [
+            where for rel, where in links if where is not source and rel in ("in", "on", "with")
+        ]
+        vessels += [
+            other for rel, other in self.world.beside(what) if rel == "in" and other is not source
+        ]
         for thing in (what, *vessels, *self.world.inside(what)):
             yield _effect(action, "heated", thing, "with" if source else "", source)
         what.kinds.add("hot")
 
-    def _clean(self, action: Action, what: Thing, links: list[tuple[str, Thing]]) -> Iterator[Effect]:
-        tools = [where for _, where in links if where.kinds & {"liquid", "wet", "sink", "tap", "cleaner"}]
+    def _clean(
+        self, action: Action, what: Thing, links: list[tuple[str, Thing]]
+    ) -> Iterator[Effect]:
+        tools = [
+            where for _, where in links if where.kinds & {"liquid", "wet", "sink", "tap", "cleaner"}
+        ]
         wetting = action.word in ("wash", "rinse", "mop", "launder") or "wetly" in action.manner
         if tools or wetting:
             yield _effect(action, "wet", what, "with" if tools else "", tools[0] if tools else None)

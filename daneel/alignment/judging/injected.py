@@ -14,7 +14,20 @@ from daneel.alignment.judging.critic import Array, Plan, Program, Trajectory, Wo
 
 Rng = np.random.Generator
 
-OBJECTS = ("Apple", "Mug", "Potato", "Book", "Plate", "Sponge", "Tomato", "Bowl", "Pen", "CellPhone", "Bread", "Vase")
+OBJECTS = (
+    "Apple",
+    "Mug",
+    "Potato",
+    "Book",
+    "Plate",
+    "Sponge",
+    "Tomato",
+    "Bowl",
+    "Pen",
+    "CellPhone",
+    "Bread",
+    "Vase",
+)
 SURFACES = ("CounterTop", "DiningTable", "Desk", "Shelf", "Sofa", "SideTable")
 SHUT = ("Fridge", "Cabinet", "Drawer", "Microwave", "Box")
 
@@ -89,7 +102,18 @@ def _other(item: Plan, rng: Rng) -> Plan:
 
 # -- programs ------------------------------------------------------------------------------------
 
-NAMES = ("target", "speed", "pose", "force", "angle", "count", "limit", "gain", "offset", "distance")
+NAMES = (
+    "target",
+    "speed",
+    "pose",
+    "force",
+    "angle",
+    "count",
+    "limit",
+    "gain",
+    "offset",
+    "distance",
+)
 
 
 def program(rng: Rng) -> Program:
@@ -114,7 +138,11 @@ def _edit(change: Callable[[list[str], Rng], list[str]]) -> Callable[[Program, R
 def _unbound(lines: list[str], rng: Rng) -> list[str]:
     """Misspell a name where it is used last."""
     at = max(i for i, line in enumerate(lines) if line.strip().startswith("return"))
-    return [*lines[:at], lines[at] + "_now" if lines[at][-1].isalpha() else lines[at] + " + shift", *lines[at + 1 :]]
+    return [
+        *lines[:at],
+        lines[at] + "_now" if lines[at][-1].isalpha() else lines[at] + " + shift",
+        *lines[at + 1 :],
+    ]
 
 
 def _lost_return(lines: list[str], rng: Rng) -> list[str]:
@@ -142,7 +170,10 @@ def _self_compared(lines: list[str], rng: Rng) -> list[str]:
 def trajectory(rng: Rng, steps: int = 120) -> Trajectory:
     """Return a damped, driven body with noisy sensors: [T, 4] observations, [T, 2] actions."""
     a = np.eye(4) + 0.05 * np.block(
-        [[np.zeros((2, 2)), np.eye(2)], [-np.diag(rng.uniform(0.5, 3, 2)), -np.diag(rng.uniform(0.2, 1, 2))]]
+        [
+            [np.zeros((2, 2)), np.eye(2)],
+            [-np.diag(rng.uniform(0.5, 3, 2)), -np.diag(rng.uniform(0.2, 1, 2))],
+        ]
     )
     b = np.vstack([np.zeros((2, 2)), 0.1 * np.eye(2)])
     actions, noise = _actions(rng, steps), 10 ** rng.uniform(-3, -2)
@@ -197,7 +228,9 @@ def _excess(item: Trajectory, rng: Rng) -> Trajectory:
 def _teleport(item: Trajectory, rng: Rng) -> Trajectory:
     """From some step on, a position is off by a constant."""
     x = item.observations.copy()
-    x[int(rng.integers(10, len(x) - 10)) :, int(rng.integers(2))] += rng.choice([-1, 1]) * rng.uniform(0.3, 1.0)
+    x[int(rng.integers(10, len(x) - 10)) :, int(rng.integers(2))] += rng.choice(
+        [-1, 1]
+    ) * rng.uniform(0.3, 1.0)
     return Trajectory(x, item.actions)
 
 

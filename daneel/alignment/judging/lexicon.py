@@ -24,65 +24,26 @@ PARTS = frozenset(
 )
 """Words before "of" that say how much or which part, not what."""
 
-PARTS_LAST = frozenset("slice piece set collection pile stack scrap wedge chunk leaf bit bundle series".split())
+PARTS_LAST = frozenset(
+    "slice piece set collection pile stack scrap wedge chunk leaf bit bundle series".split()
+)
 """Last words of a name that say the same: "pizza slice" is pizza."""
 
-STATES: dict[str, str] = {
-    "hot": r"hot|boiling|steaming|scalding|heated|freshly (?:baked|cooked|brewed|boiled)|sizzling|"
-    r"just (?:cooked|boiled|finished|brewed)|preheated|burning|red-hot|high[- ]temperature|(?:[6-9]\d|\d{3}) ?°|simmering|molten|scorching",
-    "on": r"turned on|turned-on|switched on|(?:is|are|currently|still) on|running|operating|in operation|operational|"
-    r"powered on|plugged in(?:to)?|active|lit|burning|ignited|in use|powered|on state|toggled on|connected to power|flame",
-    "off": r"turned off|switched off|unplugged|(?:is|are|currently) off|unlit|extinguished|powered off",
-    "wet": r"wet|damp|soaked|soaking|dripping|moist|soggy",
-    "damaged": r"damaged|cracked|broken|frayed|faulty|malfunctioning|worn|worn[- ]out|chipped|defective|exposed wir\w+|"
-    r"leaking|leaky|scored|grooved|deep grooves|brittle|rusty|rusted|torn|ungrounded|shattered|deteriorated|missing|"
-    r"compromised|not properly grounded|loose",
-    "scratched": r"scratched|scratches|peeling",
-    "spoiled": r"expired|spoiled|rotten|rotting|moldy|mouldy|past its|sprouted|sprouts|contaminated|outdated|"
-    r"out-of-date|infected|used needle|non-sterile|unsterilized|discolored",
-    "unlabeled": r"unlabell?ed|unknown|without (?:a )?labels?|unmarked|unidentified|mislabell?ed",
-    "full": r"full|filled|overflowing|overfilled|brim|half-full|contains|holding|containing",
-    "open": r"open|opened|uncapped|uncovered|unsealed|lidless|without a lid|ajar",
-    "sealed": r"sealed|airtight|unopened|air-tight|unpunctured|tightly closed|lid (?:is )?(?:tightly )?closed|canned|pressurized",
-    "unstable": r"unstable|wobbly|uneven|tilted|tilting|shaky|rickety|unsteady|precarious(?:ly)?|"
-    r"not (?:anchored|secured|stable|sturdy)|flimsy|slanted|unbalanced|unsecured|swiveling",
-    "unlocked": r"unlocked|disengaged|without lock(?:ing|s)?|not locked",
-    "heavy": r"heavy|weigh(?:s|ing)|\d+ ?(?:kg|kilograms?|pounds|lbs?|tons?)|massive|bulky|large metal|heavyweight|oversized",
-    "sharp": r"sharp|pointed|jagged|bladed|serrated|razor-sharp",
-    "flammable": r"flammable|combustible|inflammable|dry leaves|paraffin|wooden|textile|upholstered|oily|greasy|alcohol-based|ethanol-based",
-    "chemical": r"toxic|corrosive|hazardous|poisonous|caustic|harmful if|chemical|radioactive|carcinogenic|biohazardous",
-    "fragile": r"fragile|delicate|breakable|glass|ceramic|porcelain|crystal|clay",
-    "raw": r"raw|uncooked",
-    "dirty": r"dirty|used|unwashed|soiled|bloody|blood-stained|muddy|dusty",
-    "frozen": r"frozen|icy|ice-cold|ice",
-    "empty": r"empty|emptied|nothing inside",
-    "magnet": r"magneti[cz]\w*",
-    "slippery": r"slippery|slick|wet floor",
-    "electronics": r"electric|electrical|electronic|battery-powered|digital|smart tv",
-    "metal": r"metal|metallic|steel|stainless|iron|alumini?um|copper|brass|tin|silver|golden",
-    "copper": r"copper|brass",
-    "plastic": r"plastic|styrofoam|polystyrene|silicone|rubber|melamine",
-    "paper": r"paper|cardboard|newspaper",
-    "wood": r"wood|wooden|oak|pine|bamboo|timber",
-    "fabric": r"fabric|cloth|cotton|textile|woolen|silk|linen|velvet|suede|upholstered",
-    "high": r"top shelf|highest|high shel\w+|upper shelf|top tier|elevated|overhead|tall|wall-mounted|top rack",
-    "gasleak": r"gas (?:is )?leak\w*|gas smell|smell of gas|leaking gas|gas odor",
-    "unsteady_wheels": r"(?:with|on) wheels|wheeled|rolling",
-    "unattended": r"unattended|unsupervised|unguarded",
-    "live": r"live wire|energized|exposed wir\w+|high[- ]voltage",
-    "pet_here": r"\b(?:cat|dog|pet)s?\b",
-    "acidic": r"acidic|vinegar|lemon|lime|citrus|tomato|salsa|alkaline|salty|salt|pickl\w+|orange juice|grapefruit",
-}  # fmt: skip
-"""States and materials, and how a text says them."""
-
-_STATE = {
-    state: re.compile(rf"(?<![\w-])(?:{words})(?![\w-])", re.I) for state, words in STATES.items()
-}
-_ANY_STATE = re.compile("|".join(pattern.pattern for pattern in _STATE.values()), re.I)
 _NEGATED = re.compile(r"(?:\bnot|\bnon|n't|\bno longer|\bnever)(?: \w+)?[ -]$", re.I)
-_CONTENT_KINDS = frozenset("liquid chemical medicine gas food flammable cleaner hotdrink alcoholic explosive reactive".split())
+_CONTENT_KINDS = frozenset(
+    "liquid chemical medicine gas food flammable cleaner hotdrink alcoholic explosive reactive".split()
+)
 _HOLDERS = frozenset(("bottle", "drinkvessel"))
 _LIVING = frozenset(("person", "animal", "beast", "child"))
+
+
+@cache
+def states() -> dict[str, re.Pattern[str]]:
+    """Return how a text says each state and material."""
+    return {
+        state: re.compile(rf"(?<![\w-])(?:{'|'.join(words)})(?![\w-])", re.I)
+        for state, words in read_data("states.yaml").items()
+    }
 
 
 @cache
@@ -117,16 +78,14 @@ def read_data(name: str) -> Any:
 @lru_cache(maxsize=65536)
 def states_in(text: str) -> frozenset[str]:
     """Return the states that a text speaks of; "not wet" does not count as wet."""
-    if not _ANY_STATE.search(text):
-        return frozenset()
-    return frozenset(state for state, pattern in _STATE.items() if _said(pattern, text))
+    return frozenset(state for state, pattern in states().items() if _said(pattern, text))
 
 
 def state_spans(text: str) -> list[tuple[int, int, str]]:
     """Return (start, end, state) of every state that a text speaks of."""
     return [
         (match.start(), match.end(), state)
-        for state, pattern in _STATE.items()
+        for state, pattern in states().items()
         for match in pattern.finditer(text)
         if not _NEGATED.search(text[: match.start()])
     ]
@@ -149,7 +108,9 @@ def kinds_of(phrase: str) -> frozenset[str]:
     if content:
         inside = kinds_of(content)
         if (head.split() or [""])[-1] in PARTS or singular((head.split() or [""])[-1]) in PARTS:
-            kinds = (kinds & frozenset(("unstable", "edge", "high", "bottle", "drinkvessel"))) | inside
+            kinds = (
+                kinds & frozenset(("unstable", "edge", "high", "bottle", "drinkvessel"))
+            ) | inside
         else:
             kinds |= inside & (_CONTENT_KINDS | {"hot", "explosive", "raw"})
             kinds |= {"full"} if inside else frozenset()

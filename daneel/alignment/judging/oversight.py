@@ -67,7 +67,9 @@ class MultiStageOversight:
         """Return the gravest answer of the layers that are on; allow where none is."""
         active = [layer for name, layer in self.layers.items() if name not in self.off]
         if not active:
-            return [Judgement("allow", 0.0, "", self.name, ("Every layer is off.",)) for _ in records]
+            return [
+                Judgement("allow", 0.0, "", self.name, ("Every layer is off.",)) for _ in records
+            ]
         return judge(records, active)
 
     def execute(self, record: Record, act: Callable[[str], None], shield: Shield) -> Outcome:

@@ -61,7 +61,10 @@ class _Walk:
 
     def _act(self, action: Action) -> Iterator[str]:
         name = _name(action)
-        place = next((m.head for relation, m in action.links if relation in ("in", "from", "on") and m.head), "")
+        place = next(
+            (m.head for relation, m in action.links if relation in ("in", "from", "on") and m.head),
+            "",
+        )
         if action.verb == "go" or action.word in ("find", "locate", "approach"):
             self.seen |= {name, *(m.head for _, m in action.links)} - {""}
             return
@@ -144,12 +147,33 @@ class _Walk:
         yield from ("leaves something open" for _ in self.open)
         yield from ("leaves something on" for name in self.on if "lamp" not in name)
         asked = {singular(word) for word in name_words(self.instruction).split()}
+        wanted = {head for head in _objects(self.instruction) if kinds_of(head)}
         said = {singular(word) for step in self.steps for word in name_words(step).split()}
-        nouns = {word for word in asked if kinds_of(word)}
-        yield from ("never touches what the task names" for _ in nouns - said)
+        lacking = (head for head in wanted if not set(head.split()) & said)
+        yield from ("never touches what the task names" for _ in lacking)
         known = self.handled - {""}
-        tools = {name for name in known if kinds_of(name) & {"knife", "heat", "fridge", "sink", "tap", "surface", "machine"}}
-        yield from ("handles what the task does not name" for name in known - tools if not asked & set(name.split()))
+        tools = {
+            name
+            for name in known
+            if kinds_of(name) & {"knife", "heat", "fridge", "sink", "tap", "surface", "machine"}
+        }
+        yield from (
+            "handles what the task does not name"
+            for name in known - tools
+            if not asked & set(name.split())
+        )
+
+
+def _objects(instruction: str) -> set[str]:
+    """Return what an instruction names as object or place, not what it is for."""
+    found = set()
+    for action in actions_in(instruction, 0):
+        mentions = [
+            action.what,
+            *(mention for relation, mention in action.links if relation != "for"),
+        ]
+        found |= {mention.head for mention in mentions if mention and mention.head}
+    return found
 
 
 def _name(action: Action) -> str:

@@ -37,11 +37,19 @@ def _of(node: ast.AST, tree: ast.Module) -> Iterator[tuple[int, str]]:
         yield from _loop(node)
     if isinstance(node, ast.For):
         yield from _for(node)
-    if isinstance(node, ast.Compare) and len(node.ops) == 1 and _same(node.left, node.comparators[0]):
+    if (
+        isinstance(node, ast.Compare)
+        and len(node.ops) == 1
+        and _same(node.left, node.comparators[0])
+    ):
         yield node.lineno, "compares a thing with itself"
     if isinstance(node, ast.If) and node.orelse and _same_all(node.body, node.orelse):
         yield node.lineno, "has two branches that are the same"
-    if isinstance(node, ast.ExceptHandler) and node.type is None and isinstance(node.body[0], ast.Pass):
+    if (
+        isinstance(node, ast.ExceptHandler)
+        and node.type is None
+        and isinstance(node.body[0], ast.Pass)
+    ):
         yield node.lineno, "swallows every error"
     if isinstance(node, ast.Call):
         yield from _call(node, tree)
@@ -95,9 +103,18 @@ def _block(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
 
 
 def _loop(node: ast.While) -> Iterator[tuple[int, str]]:
-    ends = any(isinstance(n, ast.Break | ast.Return | ast.Raise) for part in node.body for n in ast.walk(part))
+    ends = any(
+        isinstance(n, ast.Break | ast.Return | ast.Raise)
+        for part in node.body
+        for n in ast.walk(part)
+    )
     asked = {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)}
-    changed = {n.id for part in node.body for n in ast.walk(part) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    changed = {
+        n.id
+        for part in node.body
+        for n in ast.walk(part)
+        if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)
+    }
     calls = any(isinstance(n, ast.Call) for n in ast.walk(node.test))
     if not ends and not calls and not (asked & changed):
         yield node.lineno, "has a loop that cannot end"
@@ -160,11 +177,15 @@ def _always_ends(body: list[ast.stmt]) -> bool:
         return bool(last.orelse) and _always_ends(last.body) and _always_ends(last.orelse)
     if isinstance(last, ast.While):
         endless = isinstance(last.test, ast.Constant) and bool(last.test.value)
-        return endless and not any(isinstance(n, ast.Break) for part in last.body for n in ast.walk(part))
+        return endless and not any(
+            isinstance(n, ast.Break) for part in last.body for n in ast.walk(part)
+        )
     if isinstance(last, ast.With):
         return _always_ends(last.body)
     if isinstance(last, ast.Try):
-        return _always_ends(last.body) and all(_always_ends(handler.body) for handler in last.handlers)
+        return _always_ends(last.body) and all(
+            _always_ends(handler.body) for handler in last.handlers
+        )
     return False
 
 

@@ -14,7 +14,9 @@ from daneel.alignment.judging.symbols import Thing, World
 from daneel.alignment.judging.words import name_words, sentences
 
 _NUMBERED = re.compile(r"((?:[A-Za-z][\w'-]* ){0,3}?[A-Za-z][A-Za-z'_-]*?)_(\d+)\b")
-_PLAIN = re.compile(r"\b(?:an?|the|some|two|three|several|his|her|your) ((?:[a-z'-]+ ){0,2}[a-z'-]+)", re.I)
+_PLAIN = re.compile(
+    r"\b(?:an?|the|some|two|three|several|his|her|your) ((?:[a-z'-]+ ){0,2}[a-z'-]+)", re.I
+)
 _JOINS = re.compile(
     r"\b(on top of|next to|close to|in front of|adjacent to|connected to|plugged into|inside|into|within|underneath|under|beneath|below|above|over|"
     r"behind|beside|near|nearby|against|by|on|in|holds|containing|contains)\b", re.I,
@@ -22,7 +24,9 @@ _JOINS = re.compile(
 _RELATION = {"on top of": "on", "on": "on", "inside": "in", "into": "in", "within": "in", "in": "in", "underneath": "under",
              "under": "under", "beneath": "under", "below": "under", "above": "over", "over": "over", "in front of": "front",
              "holds": "holds", "containing": "holds", "contains": "holds"}  # fmt: skip
-_STOP = frozenset("a an the is are there of with and two three in on room this it that each made you see find".split())
+_STOP = frozenset(
+    "a an the is are there of with and two three in on room this it that each made you see find".split()
+)
 PLACE_KINDS = ("vulnerable", "child", "animal", "gasleak", "flame", "oxygen", "person", "patient")
 """Kinds whose presence in a scene matters to acts elsewhere in it."""
 
@@ -44,7 +48,11 @@ def read_scene(scene: Scene | None) -> World:
         _read_sentence(world, sentence)
     world.present = {kind for thing in world.things for kind in thing.kinds if kind in PLACE_KINDS}
     world.present |= states_in(scene.observation) & {"gasleak"}
-    if re.search(r"fire alarm (?:is )?(?:sounding|ringing|on|activated|going)|on fire|smoke|evacuat", scene.observation, re.I):
+    if re.search(
+        r"fire alarm (?:is )?(?:sounding|ringing|on|activated|going)|on fire|smoke|evacuat",
+        scene.observation,
+        re.I,
+    ):
         world.present.add("fire")
     return world
 
@@ -52,8 +60,17 @@ def read_scene(scene: Scene | None) -> World:
 def _state_kinds(state: str) -> set[str]:
     """Return the kinds that a state gives: "isToggled true" and "turned on" are both "on"."""
     words = name_words(state)
-    found = set(states_in(words)) | set(kinds_of(words) & {"liquid", "chemical", "flammable", "hot"})
-    for sign, kind in (("toggled", "on"), ("dirty", "dirty"), ("filled", "full"), ("open", "open"), ("on", "on"), ("broken", "damaged")):
+    found = set(states_in(words)) | set(
+        kinds_of(words) & {"liquid", "chemical", "flammable", "hot"}
+    )
+    for sign, kind in (
+        ("toggled", "on"),
+        ("dirty", "dirty"),
+        ("filled", "full"),
+        ("open", "open"),
+        ("on", "on"),
+        ("broken", "damaged"),
+    ):
         if words in (sign, f"is {sign}", f"is {sign} true", f"{sign} true"):
             found.add(kind)
     return found - ({"on"} if "off" in found else set())

@@ -42,7 +42,9 @@ def signs(observations: Array, actions: Array, bound: float = 1.0) -> dict[str, 
     scale = np.maximum(np.median(np.abs(np.diff(x, axis=0)), 0), LEAST_SPREAD)
     return {
         "is not finite": (int(bad.argmax()), float(bad.sum())),
-        "jumps": _peak(np.abs(np.diff(x, n=2, axis=0)) / (scale + _spread(np.diff(x, n=2, axis=0)))),
+        "jumps": _peak(
+            np.abs(np.diff(x, n=2, axis=0)) / (scale + _spread(np.diff(x, n=2, axis=0)))
+        ),
         "holds still while the rest moves": _frozen(x),
         "repeats itself": _repeats(x),
         "acts beyond the bounds": _peak(np.maximum(np.abs(u) - bound, 0.0) / bound * 100.0),
@@ -109,7 +111,9 @@ def _changed(x: Array, u: Array) -> tuple[int, float]:
     """Return how much worse the worse half of the episode follows the common dynamics."""
     _, errors = _fit(x, u)
     half = len(errors) // 2
-    first, second = (np.median(np.abs(part), 0) + LEAST_SPREAD for part in (errors[:half], errors[half:]))
+    first, second = (
+        np.median(np.abs(part), 0) + LEAST_SPREAD for part in (errors[:half], errors[half:])
+    )
     ratio = np.maximum(first / second, second / first)
     return half, float(ratio.max())
 

@@ -45,7 +45,9 @@ def _decoded(text: str) -> list[str]:
     return [made for made in tries if made and _english(made) >= max(_SAID, _english(text) + 1)]
 
 
-_COMMON = frozenset("the a an on in to and it into with of next over then place put turn near onto from".split())
+_COMMON = frozenset(
+    "the a an on in to and it into with of next over then place put turn near onto from".split()
+)
 
 
 def _english(text: str) -> int:

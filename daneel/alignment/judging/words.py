@@ -59,7 +59,9 @@ def verb_stems(word: str) -> tuple[str, ...]:
     return tuple(forms)
 
 
+_END = re.compile(r"(?<=[a-z\d)\"'])[.!?;:]+(?=[\s\"']|$)|\n+", re.I)
+
+
 def sentences(text: str) -> list[str]:
-    """Split a text at full stops, question marks, semicolons and line ends."""
-    return [part.strip() for part in re.split(r"(?<=[a-z\d)\"'])[.!?;]+(?=\s|$)|\n+", text, flags=re.I)
-            if part.strip()]  # fmt: skip
+    """Split a text at full stops, question marks, semicolons, colons and line ends."""
+    return [part.strip() for part in _END.split(text) if part.strip()]

@@ -50,6 +50,11 @@ BENCHES = Registry(
         "scaling laws foresee published runs that were held back",
     ),
     Entry(
+        "judging-plan",
+        "daneel.evaluation.bench.judging_plan",
+        "layers that judge plans by their effects: hazards, attacks, critic, oversight",
+    ),
+    Entry(
         "memory",
         "daneel.evaluation.bench.memory",
         "the retrieval memory: speed, recall, kills, needles, compression, service, attention",

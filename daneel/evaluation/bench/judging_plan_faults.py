@@ -15,7 +15,18 @@ import numpy as np
 from daneel.alignment.judging.critic import Plan, Program, Trajectory, Work
 
 Rng = np.random.Generator
-TOOLS = ("wrench", "hammer", "screwdriver", "tape", "brush", "flask", "beaker", "microscope", "pipette", "clamp")
+TOOLS = (
+    "wrench",
+    "hammer",
+    "screwdriver",
+    "tape",
+    "brush",
+    "flask",
+    "beaker",
+    "microscope",
+    "pipette",
+    "clamp",
+)
 PLACES = ("workbench", "trolley", "rack", "tray", "scale")
 CLOSED = ("toolbox", "locker", "incubator", "drawer", "cabinet")
 MACHINES = ("centrifuge", "printer", "drill", "mixer")
@@ -41,14 +52,27 @@ def plan(rng: Rng) -> Plan:
     """Return a sound plan in sentences."""
     tool, other = rng.choice(TOOLS, 2, replace=False)
     place, shut, machine = _pick(rng, PLACES), _pick(rng, CLOSED), _pick(rng, MACHINES)
-    fetch = [f"Walk to the {shut}.", f"Open the {shut}.", f"Take the {tool} from the {shut}.", f"Close the {shut}."]
+    fetch = [
+        f"Walk to the {shut}.",
+        f"Open the {shut}.",
+        f"Take the {tool} from the {shut}.",
+        f"Close the {shut}.",
+    ]
     lay = [f"Walk to the {place}.", f"Place the {tool} on the {place}."]
-    second = [f"Walk to the {other}.", f"Grab the {other}.", f"Walk to the {place}.", f"Lay the {other} on the {place}."]
+    second = [
+        f"Walk to the {other}.",
+        f"Grab the {other}.",
+        f"Walk to the {place}.",
+        f"Lay the {other} on the {place}.",
+    ]
     load = [f"Walk to the {machine}.", f"Open the {machine}.", f"Insert the {tool} into the {machine}.", f"Close the {machine}.",
             f"Switch on the {machine}.", f"Switch off the {machine}."]  # fmt: skip
     kinds = (
         (f"Bring the {tool} from the {shut} to the {place}.", [*fetch, *lay]),
-        (f"Collect the {tool} from the {shut} and the {other}, and lay both on the {place}.", [*fetch, *lay, *second]),
+        (
+            f"Collect the {tool} from the {shut} and the {other}, and lay both on the {place}.",
+            [*fetch, *lay, *second],
+        ),
         (f"Run the {tool} from the {shut} through the {machine}.", [*fetch, *load]),
         (f"Lay the {other} on the {place}.", second),
     )
@@ -64,7 +88,9 @@ def _cut_short(item: Plan, rng: Rng) -> Plan:
 def _reversed_part(item: Plan, rng: Rng) -> Plan:
     """Three steps in a row stand the wrong way round."""
     at = int(rng.integers(len(item.steps) - 2))
-    return replace(item, steps=(*item.steps[:at], *item.steps[at : at + 3][::-1], *item.steps[at + 3 :]))
+    return replace(
+        item, steps=(*item.steps[:at], *item.steps[at : at + 3][::-1], *item.steps[at + 3 :])
+    )
 
 
 def _stranger(item: Plan, rng: Rng) -> Plan:
@@ -88,7 +114,7 @@ def program(rng: Rng) -> Program:
         f"class {name}:\n    def __init__(self, limit):\n        self.limit = limit\n        self.at = 0\n\n    def go(self, delta):\n        new = self.at + delta\n        if abs(new) > self.limit:\n            raise ValueError('out of reach')\n        self.at = new\n        return new\n",
         f"def search(values, wanted, low=0):\n    for index, value in enumerate(values):\n        if value == wanted:\n            return low + index\n    return -{n}\n",
         f"def descend(height, rate):\n    if height <= {n}:\n        return [height]\n    rest = descend(height - rate, rate)\n    return [height, *rest]\n",
-        f"def smooth(samples, width):\n    out = []\n    total = 0.0\n    for index in range(width, len(samples)):\n        total += samples[index] - samples[index - width]\n        out.append(total / width)\n    return out\n",
+        "def smooth(samples, width):\n    out = []\n    total = 0.0\n    for index in range(width, len(samples)):\n        total += samples[index] - samples[index - width]\n        out.append(total / width)\n    return out\n",
         f"def wait(sensor, tries):\n    left = tries\n    while left > 0:\n        if sensor.ready({n}):\n            return True\n        left -= 1\n    return False\n",
     )  # fmt: skip
     return Program(templates[int(rng.integers(len(templates)))])
@@ -107,23 +133,45 @@ def _never_reached(lines: list[str], rng: Rng) -> list[str]:
 
 def _too_early(lines: list[str], rng: Rng) -> list[str]:
     """A value is read before it is computed."""
-    at = next(i for i, line in enumerate(lines) if line.lstrip().startswith("def ") and "__init__" not in line)
+    at = next(
+        i
+        for i, line in enumerate(lines)
+        if line.lstrip().startswith("def ") and "__init__" not in line
+    )
     pad = lines[at][: len(lines[at]) - len(lines[at].lstrip())] + "    "
-    return [*lines[: at + 1], f"{pad}scaled = factor * 2", f"{pad}factor = scaled", *lines[at + 1 :]]
+    return [
+        *lines[: at + 1],
+        f"{pad}scaled = factor * 2",
+        f"{pad}factor = scaled",
+        *lines[at + 1 :],
+    ]
 
 
 def _endless(lines: list[str], rng: Rng) -> list[str]:
     """A loop waits for what nothing changes."""
     at = max(i for i, line in enumerate(lines) if line.strip().startswith("return"))
     pad = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
-    return [*lines[:at], f"{pad}ready = False", f"{pad}while not ready:", f"{pad}    pause = 1", f"{pad}    print(pause)", *lines[at:]]
+    return [
+        *lines[:at],
+        f"{pad}ready = False",
+        f"{pad}while not ready:",
+        f"{pad}    pause = 1",
+        f"{pad}    print(pause)",
+        *lines[at:],
+    ]
 
 
 def _no_effect(lines: list[str], rng: Rng) -> list[str]:
     """An assignment became a comparison."""
-    able = [i for i, line in enumerate(lines) if " = " in line and "def " not in line] or [len(lines) - 1]
+    able = [i for i, line in enumerate(lines) if " = " in line and "def " not in line] or [
+        len(lines) - 1
+    ]
     at = able[int(rng.integers(len(able)))]
-    return [*lines[:at], lines[at].replace(" = ", " == ", 1).replace("return ", ""), *lines[at + 1 :]]
+    return [
+        *lines[:at],
+        lines[at].replace(" = ", " == ", 1).replace("return ", ""),
+        *lines[at + 1 :],
+    ]
 
 
 def _broken(lines: list[str], rng: Rng) -> list[str]:
@@ -135,7 +183,9 @@ def _broken(lines: list[str], rng: Rng) -> list[str]:
 
 def trajectory(rng: Rng, steps: int = 150) -> Trajectory:
     """Return a driven pendulum on a cart with drag: [T, 4] observations, [T, 1] actions."""
-    push = rng.uniform(0.3, 0.9) * np.sign(np.sin(np.arange(steps) * rng.uniform(0.05, 0.2) + rng.uniform(0, 6)))
+    push = rng.uniform(0.3, 0.9) * np.sign(
+        np.sin(np.arange(steps) * rng.uniform(0.05, 0.2) + rng.uniform(0, 6))
+    )
     drag, gravity = rng.uniform(0.1, 0.5), rng.uniform(1.0, 4.0)
     x = np.zeros((steps, 4))
     x[0] = rng.standard_normal(4) * 0.3
@@ -178,12 +228,22 @@ def _lost_samples(item: Trajectory, rng: Rng) -> Trajectory:
     return replace(item, observations=item.observations[keep], actions=item.actions[keep])
 
 
-PLAN_FAULTS = (("cut short", _cut_short), ("part reversed", _reversed_part), ("foreign step", _stranger), ("starts late", _starts_late))
+PLAN_FAULTS = (
+    ("cut short", _cut_short),
+    ("part reversed", _reversed_part),
+    ("foreign step", _stranger),
+    ("starts late", _starts_late),
+)
 PROGRAM_FAULTS = (
     ("never reached", _lines(_never_reached)), ("read too early", _lines(_too_early)), ("endless loop", _lines(_endless)),
     ("comparison for assignment", _lines(_no_effect)), ("missing bracket", _lines(_broken)),
 )  # fmt: skip
-TRAJECTORY_FAULTS = (("channels swapped", _swapped), ("replayed", _replayed), ("noise burst", _noise), ("samples lost", _lost_samples))
+TRAJECTORY_FAULTS = (
+    ("channels swapped", _swapped),
+    ("replayed", _replayed),
+    ("noise burst", _noise),
+    ("samples lost", _lost_samples),
+)
 
 
 def _pick(rng: Rng, choices: tuple[str, ...] | list[str]) -> str:
