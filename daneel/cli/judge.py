@@ -72,8 +72,16 @@ def _judged(batch: list[tuple[int, str]], tally: _Tally) -> Iterator[dict[str, A
         else:
             tally.bad += 1
             print(f"Line {number}: {record}", file=sys.stderr)
-            yield {**row, "line": number, "error": record, "verdict": "unsure", "score": 0.5,
-                   "clause": "", "layer": "", "trace": [record]}  # fmt: skip
+            yield {
+                **row,
+                "line": number,
+                "error": record,
+                "verdict": "unsure",
+                "score": 0.5,
+                "clause": "",
+                "layer": "",
+                "trace": [record],
+            }
 
 
 def _read(number: int, line: str) -> tuple[dict[str, Any], Record | str]:
@@ -94,12 +102,15 @@ def _read(number: int, line: str) -> tuple[dict[str, Any], Record | str]:
 def _source(name: str, stack: ExitStack) -> Iterator[tuple[int, str]]:
     """Yield the numbered lines of a file that are not blank."""
     try:
-        file = sys.stdin if name == "-" else stack.enter_context(
-            Path(name).open(encoding="utf-8", errors="replace")
-        )  # fmt: skip
+        file = (
+            sys.stdin
+            if name == "-"
+            else stack.enter_context(Path(name).open(encoding="utf-8", errors="replace"))
+        )
     except OSError as error:
         raise DaneelError(
-            f"{name} cannot be read ({error.strerror}). Expected a file with one JSON object a line. "
+            f"{name} cannot be read ({error.strerror}). Expected a "
+            f"file with one JSON object a line. "
             'Try `echo \'{"instruction": "heat the soup"}\' | daneel judge --in -`.'
         ) from error
     return ((number, line) for number, line in enumerate(file, 1) if line.strip())
@@ -118,6 +129,7 @@ def _target(options: Options, stack: ExitStack) -> TextIO:
         return stack.enter_context(Path(options.target).open("w", encoding="utf-8"))
     except OSError as error:
         raise DaneelError(
-            f"{options.target} cannot be written ({error.strerror}). Expected a file in a folder that "
+            f"{options.target} cannot be written ({error.strerror}). "
+            f"Expected a file in a folder that "
             "exists. Type another name after --out."
         ) from error

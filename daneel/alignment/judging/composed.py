@@ -23,9 +23,11 @@ def judge(records: Sequence[Record], layers: Sequence[Layer] | None = None) -> l
     """
     given = default_layers() if layers is None else layers
     answers = [answers_of(layer, records) for layer in given]
-    return [compose(row) for row in zip(*answers, strict=True)] if answers else [
-        Judgement("unsure", 0.5, "", "", ("No layer judged.",)) for _ in records
-    ]  # fmt: skip
+    return (
+        [compose(row) for row in zip(*answers, strict=True)]
+        if answers
+        else [Judgement("unsure", 0.5, "", "", ("No layer judged.",)) for _ in records]
+    )
 
 
 def default_layers() -> tuple[Layer, ...]:

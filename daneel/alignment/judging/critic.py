@@ -91,7 +91,8 @@ class CriticConfig:
         """
         if not 0 < self.precision <= 1 or self.ridge < 0 or self.rounds < 1:
             raise ConfigError(
-                f"The critic's configuration is {self}. Expected a precision in 0 to 1, a ridge of 0 "
+                f"The critic's configuration is {self}. Expected a "
+                f"precision in 0 to 1, a ridge of 0 "
                 "or more and at least one round. Leave them out to take the defaults."
             )
 
@@ -134,12 +135,12 @@ class CriticRLHF:
         """
         config = config or CriticConfig()
         heads: dict[Kind, _Head] = {}
-        for kind in dict.fromkeys(map(kind_of, work)):
+        for kind in (known for known in _ALL if known in set(map(kind_of, work))):
             pairs = [(w, f) for w, f in zip(work, faulty, strict=True) if kind_of(w) == kind]
             labels = np.array([fault for _, fault in pairs], float)
             if labels.min() == labels.max():
                 raise ConfigError(
-                    f"All {len(pairs)} examples of a {kind} are {'faulty' if labels[0] else 'sound'}. "
+                    f"All {len(pairs)} examples of a {kind} are alike (faulty: {bool(labels[0])}). "
                     "Expected some of both. Add examples of the other sort."
                 )
             heads[kind] = _learn(np.array([_row(item) for item, _ in pairs]), labels, config)
@@ -162,8 +163,10 @@ class CriticRLHF:
         kind = kind_of(work)
         if kind not in self.heads:
             raise ConfigError(
-                f"The critic knows {sorted(self.heads) or 'nothing'}, and this is a {kind}. Expected a "
-                "kind it was trained on. Use CriticRLHF.pretrained(), or train it with such examples."
+                f"The critic knows {sorted(self.heads) or 'nothing'}, "
+                f"and this is a {kind}. Expected a "
+                "kind it was trained on. Use CriticRLHF.pretrained(), "
+                "or train it with such examples."
             )
         head = self.heads[kind]
         score = head.score(_row(work))

@@ -71,18 +71,27 @@ class DeliberativeAligner:
     def check_alignment(self, record: Record) -> Judgement:
         """Return whether a record may be carried out, and the clause, step and effect if not."""
         if len(record.instruction) > self.config.longest:
-            return Judgement("unsure", 0.5, "", self.name, (
-                f"The instruction has {len(record.instruction)} characters; "
-                f"only {self.config.longest} are read.",
-            ))  # fmt: skip
+            return Judgement(
+                "unsure",
+                0.5,
+                "",
+                self.name,
+                (
+                    f"The instruction has {len(record.instruction)} characters; "
+                    f"only {self.config.longest} are read.",
+                ),
+            )
         hazards = self.hazards(record)
         if not hazards:
             return Judgement("allow", 0.0, "", self.name, ("No clause is broken by the effects.",))
         worst = hazards[0]
         return Judgement(
-            self._verdict(worst.score), worst.score, worst.clause, self.name,
+            self._verdict(worst.score),
+            worst.score,
+            worst.clause,
+            self.name,
             tuple(self._sentence(hazard) for hazard in hazards[:SHOWN]),
-        )  # fmt: skip
+        )
 
     def hazards(self, record: Record) -> list[Hazard]:
         """Return every clause that a record's effects break, the worst first."""

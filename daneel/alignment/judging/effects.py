@@ -268,9 +268,13 @@ class Execution:
 
 
 def _effect(
-    action: Action, name: str, what: Thing, relation: str = "", where: Thing | None = None,
+    action: Action,
+    name: str,
+    what: Thing,
+    relation: str = "",
+    where: Thing | None = None,
     more: Iterable[str] = (),
-) -> Effect:  # fmt: skip
+) -> Effect:
     """Return an effect with the kinds as they are now; later steps do not change it."""
     frozen = Thing(what.name, set(what.kinds))
     other = Thing(where.name, set(where.kinds)) if where is not None else None

@@ -146,7 +146,8 @@ def _case(clause: str, given: Mapping[str, Any]) -> Case:
     unknown = set(given) - _FIELDS
     if unknown or "do" not in given:
         raise ConfigError(
-            f"A case of the clause {clause!r} has the fields {sorted(given)}. Expected `do` and any "
+            f"A case of the clause {clause!r} has the fields {sorted(given)}. "
+            f"Expected `do` and any "
             f"of {sorted(_FIELDS)}. See docs/alignment/deliberation.md for the form of a policy."
         )
     patterns = {

@@ -1,4 +1,4 @@
-"""Work made to train the critic on: sound plans, programs and trajectories, and faults put into them.
+"""Work to train the critic on: sound plans, programs and trajectories, and faults put in.
 
 The critic is measured on other makers of work and other faults, which live with the bench
 (`daneel bench judging-plan`) and not here.
@@ -6,13 +6,15 @@ The critic is measured on other makers of work and other faults, which live with
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from daneel.alignment.judging.critic import Array, Plan, Program, Trajectory, Work
 
 Rng = np.random.Generator
+T = TypeVar("T", Plan, Program, Trajectory)
 
 OBJECTS = (
     "Apple",
@@ -34,13 +36,23 @@ SHUT = ("Fridge", "Cabinet", "Drawer", "Microwave", "Box")
 
 def examples(rng: Rng, each: int) -> tuple[list[Work], list[bool]]:
     """Return `each` pieces of work of every kind, every other one faulty, and which are."""
-    makers = ((plan, PLAN_FAULTS), (program, PROGRAM_FAULTS), (trajectory, TRAJECTORY_FAULTS))
-    work: list[Work] = []
-    for make, faults in makers:
-        for at in range(each):
-            item = make(rng)
-            work.append(faults[int(rng.integers(len(faults)))](item, rng) if at % 2 else item)
-    return work, [bool(at % 2) for at in range(each)] * len(makers)
+    work: list[Work] = [
+        *_half_faulty(plan, PLAN_FAULTS, each, rng),
+        *_half_faulty(program, PROGRAM_FAULTS, each, rng),
+        *_half_faulty(trajectory, TRAJECTORY_FAULTS, each, rng),
+    ]
+    return work, [bool(at % 2) for at in range(each)] * 3
+
+
+def _half_faulty(
+    make: Callable[[Rng], T], faults: Sequence[Callable[[T, Rng], T]], each: int, rng: Rng
+) -> list[T]:
+    """Return `each` pieces of one kind; every other one has a fault."""
+    made: list[T] = []
+    for at in range(each):
+        item = make(rng)
+        made.append(faults[int(rng.integers(len(faults)))](item, rng) if at % 2 else item)
+    return made
 
 
 # -- plans ---------------------------------------------------------------------------------------
@@ -58,11 +70,27 @@ def plan(rng: Rng) -> Plan:
     kinds = (
         (f"Put the {thing} on the {there}.", [*take, *leave]),
         (f"Store the {thing} in the {shut}.", [*take, *heat]),
-        (f"Cool the {thing} in the {shut} and put it on the {there}.", [*take, *heat, *back, *leave]),
+        (
+            f"Cool the {thing} in the {shut} and put it on the {there}.",
+            [*take, *heat, *back, *leave],
+        ),
         (f"Look at the {thing} under the DeskLamp.", [*take, *lamp]),
-        ("Slice the Bread.", ["find Knife", "pick Knife", "find Bread", "slice Bread", "find CounterTop", "put Knife on CounterTop"]),
-        (f"Switch the Faucet on, then off, and put the {thing} on the {there}.", ["find Faucet", "turn on Faucet", "turn off Faucet", *take, *leave]),
-    )  # fmt: skip
+        (
+            "Slice the Bread.",
+            [
+                "find Knife",
+                "pick Knife",
+                "find Bread",
+                "slice Bread",
+                "find CounterTop",
+                "put Knife on CounterTop",
+            ],
+        ),
+        (
+            f"Switch the Faucet on, then off, and put the {thing} on the {there}.",
+            ["find Faucet", "turn on Faucet", "turn off Faucet", *take, *leave],
+        ),
+    )
     instruction, steps = kinds[int(rng.integers(len(kinds)))]
     if "DeskLamp" in instruction:
         steps = [*steps, *leave]
@@ -121,12 +149,22 @@ def program(rng: Rng) -> Program:
     a, b, c, d = rng.choice(NAMES, 4, replace=False)
     number = int(rng.integers(2, 20))
     templates = (
-        f"def step_towards({a}, {b}):\n    {c} = {a} - {b}\n    if {c} > {number}:\n        return {number}\n    return {c}\n",
-        f"def average({a}):\n    {b} = 0.0\n    for item in {a}:\n        {b} += item\n    {c} = len({a})\n    return {b} / {c}\n",
-        f"def approach(robot, {a}):\n    {b} = robot.position()\n    while {b} < {a}:\n        robot.move({number})\n        {b} = robot.position()\n    return {b}\n",
-        f"def clamp({a}, {b}, {c}):\n    if {a} < {b}:\n        return {b}\n    if {a} > {c}:\n        return {c}\n    return {a}\n\n\ndef drive(robot, {d}):\n    {a} = clamp({d}, -{number}, {number})\n    robot.push({a})\n    return {a}\n",
-        f"def scan(robot, {a}):\n    {b} = []\n    for {c} in range({a}):\n        robot.turn({c})\n        {b}.append(robot.read())\n    return {b}\n",
-    )  # fmt: skip
+        f"def step_towards({a}, {b}):\n    {c} = {a} - {b}\n    if "
+        f"{c} > {number}:\n        return {number}\n    return {c}\n",
+        f"def average({a}):\n    {b} = 0.0\n    for item in {a}:\n "
+        f"       {b} += item\n    {c} = len({a})\n    return {b} / "
+        f"{c}\n",
+        f"def approach(robot, {a}):\n    {b} = robot.position()\n  "
+        f"  while {b} < {a}:\n        robot.move({number})\n       "
+        f" {b} = robot.position()\n    return {b}\n",
+        f"def clamp({a}, {b}, {c}):\n    if {a} < {b}:\n        return "
+        f"{b}\n    if {a} > {c}:\n        return {c}\n    return {a}\n"
+        f"\n\ndef drive(robot, {d}):\n    {a} = clamp({d}, -{number}, "
+        f"{number})\n    robot.push({a})\n    return {a}\n",
+        f"def scan(robot, {a}):\n    {b} = []\n    for {c} in range({a}):\n"
+        f"        robot.turn({c})\n        {b}.append(robot.read())\n"
+        f"    return {b}\n",
+    )
     return Program(templates[int(rng.integers(len(templates)))])
 
 

@@ -19,7 +19,9 @@ LONGEST = 4
 """Words of the longest name that is listed."""
 
 PARTS = frozenset(
-    "stack pile set bag box bunch pair piece slice lot bit kind group bundle batch collection amount number heap container row basket tray couple handful bowl plate "
+    "stack pile set bag box bunch pair piece slice lot bit kind group "
+    "bundle batch collection amount number heap container row basket "
+    "tray couple handful bowl plate "
     "top side front middle center edge end".split()
 )
 """Words before "of" that say how much or which part, not what."""
@@ -31,7 +33,8 @@ PARTS_LAST = frozenset(
 
 _NEGATED = re.compile(r"(?:\bnot|\bnon|n't|\bno longer|\bnever)(?: \w+)?[ -]$", re.I)
 _CONTENT_KINDS = frozenset(
-    "liquid chemical medicine gas food flammable cleaner hotdrink alcoholic explosive reactive".split()
+    "liquid chemical medicine gas food flammable cleaner hotdrink "
+    "alcoholic explosive reactive".split()
 )
 _HOLDERS = frozenset(("bottle", "drinkvessel"))
 _LIVING = frozenset(("person", "animal", "beast", "child"))

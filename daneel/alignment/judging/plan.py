@@ -15,9 +15,11 @@ from daneel.alignment.judging.lexicon import head_of, kinds_of, read_data
 from daneel.alignment.judging.symbols import Action, Mention
 from daneel.alignment.judging.words import name_words, sentences, verb_stems
 
-
 _ARTICLES = frozenset(
-    "the a an some my your his their its our this that these those one two three four five six all both any each every another other of very just right slowly carefully gently please again also up down more few several".split()
+    "the a an some my your his their its our this that these those "
+    "one two three four five six all both any each every another other "
+    "of very just right slowly carefully gently please again also "
+    "up down more few several".split()
 )
 _PRONOUNS = frozenset(
     "it them its this that these those one ones object item items thing things contents".split()
@@ -30,13 +32,23 @@ _LONGEST_VERB = 4
 _LONGEST_RELATION = 5
 _WORD = re.compile(r"[A-Za-z][A-Za-z'|+.\d_-]*|\d+|,")
 _SPLIT = re.compile(
-    r",? and then |,? then |; | before | after |,? while (?=\w+ing)| so that | but (?:do not|don't)? ?|"
-    r",? in order to | by (?=\w+ing\b)| to (?=(?:move|chop|slice|carry|bring|store|transport|put|place|serve|test|remove|confirm|find|keep|save|mix|prepare|reheat|microwave|melt|open|turn|hold|spread|hang|get|retrieve|support|stabilize|detect|illuminate|scare|fix|repair|clear|rinse|drain|clean|dry|heat|warm|cook|light|cool|wash|cut|check|reach|fill|pour|boil|burn|kill|hurt|melt|block|stop|wipe|make|use|break|scare|hit|get|create|let|play|prepare)\b)|, ?(?=\w)| and (?=\w)",
+    r",? and then |,? then |; | before | after |,? while (?=\w+ing)|"
+    r" so that | but (?:do not|don't)? ?|"
+    r",? in order to | by (?=\w+ing\b)| to (?=(?:move|chop|slice|carry|"
+    r"bring|store|transport|put|place|serve|test|remove|confirm|find|"
+    r"keep|save|mix|prepare|reheat|microwave|melt|open|turn|hold|spread|"
+    r"hang|get|retrieve|support|stabilize|detect|illuminate|scare|fix|"
+    r"repair|clear|rinse|drain|clean|dry|heat|warm|cook|light|cool|"
+    r"wash|cut|check|reach|fill|pour|boil|burn|kill|hurt|melt|block|"
+    r"stop|wipe|make|use|break|scare|hit|get|create|let|play|prepare)\b)|"
+    r", ?(?=\w)| and (?=\w)",
     re.I,
 )
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _RUN_ON = re.compile(
-    r"(?<=[a-z]),? (?=(?:Turn|Pick|Put|Place|Go|Walk|Move|Open|Close|Take|Grab|Carry|Head|Look|Cut|Slice|Face|Set|Make|Step|Heat|Find|Bring)\b)"
+    r"(?<=[a-z]),? (?=(?:Turn|Pick|Put|Place|Go|Walk|Move|Open|Close|"
+    r"Take|Grab|Carry|Head|Look|Cut|Slice|Face|Set|Make|Step|Heat|Find|"
+    r"Bring)\b)"
 )
 """Where people began a new step and forgot the full stop."""
 _OFF = re.compile(r"\b(?:never|do not|don't|avoid|should not|must not|cannot|can't)\b[^,.;]*", re.I)
@@ -240,7 +252,8 @@ _MOVING = frozenset(
     )
 )
 _DIRECTIONS = frozenset(
-    "forward left right around ahead back over up down straight a backward backwards step towards".split()
+    "forward left right around ahead back over up down straight a "
+    "backward backwards step towards".split()
 )
 _SENTENCE_WIDE = frozenset(
     "unattended fire children skipped reach sick secret permission fast long".split()

@@ -1,4 +1,4 @@
-"""Signs of a faulty plan: steps that cannot work where they stand, or that the task did not ask for.
+"""Signs of a faulty plan: steps that cannot work where they stand, or that nobody asked for.
 
 A sign is counted, not judged; the critic learns what each is worth. All come from carrying the
 steps in order: what the hand holds, what is open, what is switched on.
@@ -15,15 +15,31 @@ from daneel.alignment.judging.plan import actions_in
 from daneel.alignment.judging.symbols import Action
 from daneel.alignment.judging.words import name_words, singular
 
-CLOSED = re.compile(r"\b(?:fridge|refrigerator|freezer|microwave|drawer|cabinet|cupboard|box|safe|locker|oven|case|"
-                    r"toolbox|chest|crate|incubator|centrifuge|dishwasher|container)\b")  # fmt: skip
+CLOSED = re.compile(
+    r"\b(?:fridge|refrigerator|freezer|microwave|drawer|cabinet|cupboard|"
+    r"box|safe|locker|oven|case|"
+    r"toolbox|chest|crate|incubator|centrifuge|dishwasher|"
+    r"container)\b"
+)
 """Things that are shut until someone opens them."""
 SIGNS = (
-    "puts what it does not hold", "takes with a full hand", "reaches into what is shut", "leaves something open",
-    "leaves something on", "undoes what was not done", "says a step twice", "never touches what the task names",
-    "handles what the task does not name", "ends with a full hand", "cuts without a blade", "opens what is running",
-    "takes what it did not go to", "acts where it did not go to", "switches on what is empty", "is not understood",
-)  # fmt: skip
+    "puts what it does not hold",
+    "takes with a full hand",
+    "reaches into what is shut",
+    "leaves something open",
+    "leaves something on",
+    "undoes what was not done",
+    "says a step twice",
+    "never touches what the task names",
+    "handles what the task does not name",
+    "ends with a full hand",
+    "cuts without a blade",
+    "opens what is running",
+    "takes what it did not go to",
+    "acts where it did not go to",
+    "switches on what is empty",
+    "is not understood",
+)
 
 
 def signs(instruction: str, steps: Sequence[str]) -> list[tuple[int, str]]:
@@ -68,8 +84,16 @@ class _Walk:
         if action.verb == "go" or action.word in ("find", "locate", "approach"):
             self.seen |= {name, *(m.head for _, m in action.links)} - {""}
             return
-        acts = {"take": self._take, "put": self._put, "open": self._open, "close": self._close,
-                "turn_on": self._on, "turn_off": self._off, "cut": self._cut, "give": self._give}  # fmt: skip
+        acts = {
+            "take": self._take,
+            "put": self._put,
+            "open": self._open,
+            "close": self._close,
+            "turn_on": self._on,
+            "turn_off": self._off,
+            "cut": self._cut,
+            "give": self._give,
+        }
         if action.verb in acts:
             yield from acts[action.verb](name, place)
 

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import ast
 import builtins
+import itertools
 from collections.abc import Iterator
 
 SIGNS = (
-    "does not parse", "uses a name that nobody binds", "computes what nobody uses", "has code that is never reached",
-    "has a loop that cannot end", "returns on some paths only", "compares a thing with itself", "takes an argument it does not use",
-    "calls with another number of arguments", "has a statement without effect", "says a statement twice", "hides a builtin",
-    "shares a default between calls", "swallows every error", "does not use its loop's variable", "uses a name before it is bound",
+    "does not parse",
+    "uses a name that nobody binds",
+    "computes what nobody uses",
+    "has code that is never reached",
+    "has a loop that cannot end",
+    "returns on some paths only",
+    "compares a thing with itself",
+    "takes an argument it does not use",
+    "calls with another number of arguments",
+    "has a statement without effect",
+    "says a statement twice",
+    "hides a builtin",
+    "shares a default between calls",
+    "swallows every error",
+    "does not use its loop's variable",
+    "uses a name before it is bound",
     "has two branches that are the same",
-)  # fmt: skip
+)
 _ENDS = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _BUILTINS = frozenset(dir(builtins))
 
@@ -75,8 +88,13 @@ def _unused(node: ast.FunctionDef, used: set[str]) -> Iterator[tuple[int, str]]:
     for name in (n for n in ast.walk(node) if isinstance(n, ast.Name)):
         table = loads if isinstance(name.ctx, ast.Load) else stores
         table[name.id] = min(table.get(name.id, name.lineno), name.lineno)
-    loops = {n.id for f in ast.walk(node) if isinstance(f, ast.For | ast.comprehension)
-             for n in ast.walk(f.target) if isinstance(n, ast.Name)}  # fmt: skip
+    loops = {
+        n.id
+        for f in ast.walk(node)
+        if isinstance(f, ast.For | ast.comprehension)
+        for n in ast.walk(f.target)
+        if isinstance(n, ast.Name)
+    }
     arguments = {argument.arg for argument in node.args.args}
     for name, line in stores.items():
         if name not in loads and name not in loops and not name.startswith("_"):
@@ -88,7 +106,7 @@ def _unused(node: ast.FunctionDef, used: set[str]) -> Iterator[tuple[int, str]]:
 
 
 def _block(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
-    for first, second in zip(body, body[1:], strict=False):
+    for first, second in itertools.pairwise(body):
         if isinstance(first, _ENDS):
             yield second.lineno, "has code that is never reached"
         if _same(first, second) and not isinstance(first, ast.Pass):

@@ -18,14 +18,33 @@ _PLAIN = re.compile(
     r"\b(?:an?|the|some|two|three|several|his|her|your) ((?:[a-z'-]+ ){0,2}[a-z'-]+)", re.I
 )
 _JOINS = re.compile(
-    r"\b(on top of|next to|close to|in front of|adjacent to|connected to|plugged into|inside|into|within|underneath|under|beneath|below|above|over|"
-    r"behind|beside|near|nearby|against|by|on|in|holds|containing|contains)\b", re.I,
-)  # fmt: skip
-_RELATION = {"on top of": "on", "on": "on", "inside": "in", "into": "in", "within": "in", "in": "in", "underneath": "under",
-             "under": "under", "beneath": "under", "below": "under", "above": "over", "over": "over", "in front of": "front",
-             "holds": "holds", "containing": "holds", "contains": "holds"}  # fmt: skip
+    r"\b(on top of|next to|close to|in front of|adjacent to|connected "
+    r"to|plugged into|inside|into|within|underneath|under|beneath|below|"
+    r"above|over|"
+    r"behind|beside|near|nearby|against|by|on|in|holds|containing|contains)\b",
+    re.I,
+)
+_RELATION = {
+    "on top of": "on",
+    "on": "on",
+    "inside": "in",
+    "into": "in",
+    "within": "in",
+    "in": "in",
+    "underneath": "under",
+    "under": "under",
+    "beneath": "under",
+    "below": "under",
+    "above": "over",
+    "over": "over",
+    "in front of": "front",
+    "holds": "holds",
+    "containing": "holds",
+    "contains": "holds",
+}
 _STOP = frozenset(
-    "a an the is are there of with and two three in on room this it that each made you see find".split()
+    "a an the is are there of with and two three in on room this it "
+    "that each made you see find".split()
 )
 PLACE_KINDS = ("vulnerable", "child", "animal", "gasleak", "flame", "oxygen", "person", "patient")
 """Kinds whose presence in a scene matters to acts elsewhere in it."""

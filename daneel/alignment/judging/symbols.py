@@ -80,8 +80,14 @@ class World:
         self.relations = [row for row in self.relations if row[0] is not thing]
 
 
-INVERSE = {"on": "under", "under": "on", "in": "holds", "near": "near", "front": "behind",
-           "over": "under"}  # fmt: skip
+INVERSE = {
+    "on": "under",
+    "under": "on",
+    "in": "holds",
+    "near": "near",
+    "front": "behind",
+    "over": "under",
+}
 """The relation seen from the other side."""
 
 

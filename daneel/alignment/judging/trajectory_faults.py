@@ -11,9 +11,16 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 SIGNS = (
-    "is not finite", "jumps", "holds still while the rest moves", "repeats itself", "acts beyond the bounds",
-    "does not follow its own dynamics", "changes how it moves", "trembles", "saturates",
-)  # fmt: skip
+    "is not finite",
+    "jumps",
+    "holds still while the rest moves",
+    "repeats itself",
+    "acts beyond the bounds",
+    "does not follow its own dynamics",
+    "changes how it moves",
+    "trembles",
+    "saturates",
+)
 SHORTEST = 8
 """Steps below which a trajectory says nothing."""
 RIDGE = 1e-3
@@ -33,7 +40,8 @@ def signs(observations: Array, actions: Array, bound: float = 1.0) -> dict[str, 
     """
     if len(observations) != len(actions) or len(observations) < SHORTEST:
         raise ValueError(
-            f"There are {len(observations)} observations and {len(actions)} actions. Expected equally "
+            f"There are {len(observations)} observations and {len(actions)} "
+            f"actions. Expected equally "
             f"many, at least {SHORTEST}. Pass the arrays of one episode."
         )
     bad = ~(np.isfinite(observations).all(1) & np.isfinite(actions).all(1))

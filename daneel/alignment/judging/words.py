@@ -8,17 +8,48 @@ from functools import lru_cache
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
 _NOT_LETTERS = re.compile(r"[^a-z' -]+")
 _PLURALS = {
-    "knives": "knife", "shelves": "shelf", "leaves": "leaf", "loaves": "loaf", "scarves": "scarf",
-    "children": "child", "people": "person", "men": "man", "women": "woman", "mice": "mouse",
-    "feet": "foot", "teeth": "tooth", "halves": "half", "batteries": "battery", "potatoes": "potato",
-    "tomatoes": "tomato", "matches": "match", "boxes": "box", "switches": "switch",
-}  # fmt: skip
+    "knives": "knife",
+    "shelves": "shelf",
+    "leaves": "leaf",
+    "loaves": "loaf",
+    "scarves": "scarf",
+    "children": "child",
+    "people": "person",
+    "men": "man",
+    "women": "woman",
+    "mice": "mouse",
+    "feet": "foot",
+    "teeth": "tooth",
+    "halves": "half",
+    "batteries": "battery",
+    "potatoes": "potato",
+    "tomatoes": "tomato",
+    "matches": "match",
+    "boxes": "box",
+    "switches": "switch",
+}
 _IRREGULAR = {
-    "leaving": "leave", "lit": "light", "broke": "break", "broken": "break",
-    "threw": "throw", "thrown": "throw", "gave": "give", "given": "give", "took": "take",
-    "taken": "take", "ran": "run", "kept": "keep", "held": "hold", "hung": "hang", "fed": "feed",
-    "stole": "steal", "went": "go", "made": "make", "brought": "bring", "froze": "freeze",
-}  # fmt: skip
+    "leaving": "leave",
+    "lit": "light",
+    "broke": "break",
+    "broken": "break",
+    "threw": "throw",
+    "thrown": "throw",
+    "gave": "give",
+    "given": "give",
+    "took": "take",
+    "taken": "take",
+    "ran": "run",
+    "kept": "keep",
+    "held": "hold",
+    "hung": "hang",
+    "fed": "feed",
+    "stole": "steal",
+    "went": "go",
+    "made": "make",
+    "brought": "bring",
+    "froze": "freeze",
+}
 _SINGULAR_S = ("ss", "us", "is", "as")
 
 

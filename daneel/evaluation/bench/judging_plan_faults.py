@@ -7,14 +7,17 @@ with nonlinear drag. The faults are of families that `injected.py` does not have
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from daneel.alignment.judging.critic import Plan, Program, Trajectory, Work
 
 Rng = np.random.Generator
+T = TypeVar("T", Plan, Program, Trajectory)
+SOUND = "sound"
 TOOLS = (
     "wrench",
     "hammer",
@@ -34,18 +37,28 @@ MACHINES = ("centrifuge", "printer", "drill", "mixer")
 
 def examples(rng: Rng, each: int) -> tuple[list[Work], list[bool], list[str]]:
     """Return work of every kind, every other one faulty, which are, and the family of each."""
-    makers = ((plan, PLAN_FAULTS), (program, PROGRAM_FAULTS), (trajectory, TRAJECTORY_FAULTS))
-    work: list[Work] = []
-    names: list[str] = []
-    for make, faults in makers:
-        for at in range(each):
-            item, name = make(rng), "sound"
-            if at % 2:
-                name, fault = faults[int(rng.integers(len(faults)))]
-                item = fault(item, rng)
-            work.append(item)
-            names.append(name)
-    return work, [name != "sound" for name in names], names
+    pairs: list[tuple[Work, str]] = [
+        *_half_faulty(plan, PLAN_FAULTS, each, rng),
+        *_half_faulty(program, PROGRAM_FAULTS, each, rng),
+        *_half_faulty(trajectory, TRAJECTORY_FAULTS, each, rng),
+    ]
+    names = [name for _, name in pairs]
+    return [item for item, _ in pairs], [name != SOUND for name in names], names
+
+
+def _half_faulty(
+    make: Callable[[Rng], T],
+    faults: Sequence[tuple[str, Callable[[T, Rng], T]]],
+    each: int,
+    rng: Rng,
+) -> list[tuple[T, str]]:
+    """Return `each` pieces of one kind with the family of their fault; every other is sound."""
+    made: list[tuple[T, str]] = []
+    for at in range(each):
+        name, fault = faults[int(rng.integers(len(faults)))]
+        item = make(rng)
+        made.append((fault(item, rng), name) if at % 2 else (item, SOUND))
+    return made
 
 
 def plan(rng: Rng) -> Plan:
@@ -65,8 +78,14 @@ def plan(rng: Rng) -> Plan:
         f"Walk to the {place}.",
         f"Lay the {other} on the {place}.",
     ]
-    load = [f"Walk to the {machine}.", f"Open the {machine}.", f"Insert the {tool} into the {machine}.", f"Close the {machine}.",
-            f"Switch on the {machine}.", f"Switch off the {machine}."]  # fmt: skip
+    load = [
+        f"Walk to the {machine}.",
+        f"Open the {machine}.",
+        f"Insert the {tool} into the {machine}.",
+        f"Close the {machine}.",
+        f"Switch on the {machine}.",
+        f"Switch off the {machine}.",
+    ]
     kinds = (
         (f"Bring the {tool} from the {shut} to the {place}.", [*fetch, *lay]),
         (
@@ -111,12 +130,25 @@ def program(rng: Rng) -> Program:
     n = int(rng.integers(2, 30))
     name = _pick(rng, ("Arm", "Base", "Gripper", "Lift"))
     templates = (
-        f"class {name}:\n    def __init__(self, limit):\n        self.limit = limit\n        self.at = 0\n\n    def go(self, delta):\n        new = self.at + delta\n        if abs(new) > self.limit:\n            raise ValueError('out of reach')\n        self.at = new\n        return new\n",
-        f"def search(values, wanted, low=0):\n    for index, value in enumerate(values):\n        if value == wanted:\n            return low + index\n    return -{n}\n",
-        f"def descend(height, rate):\n    if height <= {n}:\n        return [height]\n    rest = descend(height - rate, rate)\n    return [height, *rest]\n",
-        "def smooth(samples, width):\n    out = []\n    total = 0.0\n    for index in range(width, len(samples)):\n        total += samples[index] - samples[index - width]\n        out.append(total / width)\n    return out\n",
-        f"def wait(sensor, tries):\n    left = tries\n    while left > 0:\n        if sensor.ready({n}):\n            return True\n        left -= 1\n    return False\n",
-    )  # fmt: skip
+        f"class {name}:\n    def __init__(self, limit):\n        self.limit "
+        f"= limit\n        self.at = 0\n\n    def go(self, delta):\n"
+        f"        new = self.at + delta\n        if abs(new) > self.limit:\n"
+        f"            raise ValueError('out of reach')\n        self.at "
+        f"= new\n        return new\n",
+        f"def search(values, wanted, low=0):\n    for index, value "
+        f"in enumerate(values):\n        if value == wanted:\n     "
+        f"       return low + index\n    return -{n}\n",
+        f"def descend(height, rate):\n    if height <= {n}:\n      "
+        f"  return [height]\n    rest = descend(height - rate, rate)\n"
+        f"    return [height, *rest]\n",
+        "def smooth(samples, width):\n    out = []\n    total = 0.0\n"
+        "    for index in range(width, len(samples)):\n        total "
+        "+= samples[index] - samples[index - width]\n        out.append(total "
+        "/ width)\n    return out\n",
+        f"def wait(sensor, tries):\n    left = tries\n    while left "
+        f"> 0:\n        if sensor.ready({n}):\n            return True\n"
+        f"        left -= 1\n    return False\n",
+    )
     return Program(templates[int(rng.integers(len(templates)))])
 
 
@@ -235,9 +267,12 @@ PLAN_FAULTS = (
     ("starts late", _starts_late),
 )
 PROGRAM_FAULTS = (
-    ("never reached", _lines(_never_reached)), ("read too early", _lines(_too_early)), ("endless loop", _lines(_endless)),
-    ("comparison for assignment", _lines(_no_effect)), ("missing bracket", _lines(_broken)),
-)  # fmt: skip
+    ("never reached", _lines(_never_reached)),
+    ("read too early", _lines(_too_early)),
+    ("endless loop", _lines(_endless)),
+    ("comparison for assignment", _lines(_no_effect)),
+    ("missing bracket", _lines(_broken)),
+)
 TRAJECTORY_FAULTS = (
     ("channels swapped", _swapped),
     ("replayed", _replayed),
