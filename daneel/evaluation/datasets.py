@@ -66,7 +66,9 @@ DATASETS: Mapping[str, Dataset] = {
             "github zihao-ai/EARBench, commit 2202c72c6b02",
             "MIT",
             {
-                "earbench_text.csv": "55593053f58c749c5ffbbc5971f56866238bb4e380720370bdb908df55da6516"
+                "earbench_text.csv": (
+                    "55593053f58c749c5ffbbc5971f56866238bb4e380720370bdb908df55da6516"
+                ),
             },
         ),
         Dataset(
