@@ -141,8 +141,8 @@ class Execution:
         words = set(mention.text.lower().replace("_", " ").split())
         best, score = None, 0.0
         for candidate in self.world.things:
-            names = candidate.name.split()
-            fit = 2.0 * (bool(names) and mention.head in (candidate.name, names[-1])) + 1.5 * (
+            names = candidate.name.lower().split()
+            fit = 2.0 * (bool(names) and mention.head in (" ".join(names), names[-1])) + 1.5 * (
                 mention.head.split()[-1:] == names[-1:]
             )
             fit += 0.6 * len(words & set(names)) if fit else 0.0

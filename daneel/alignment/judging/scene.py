@@ -43,8 +43,9 @@ _RELATION = {
     "contains": "holds",
 }
 _STOP = frozenset(
-    "a an the is are there of with and two three in on room this it "
-    "that each made you see find".split()
+    "a an the is are there of with and two three in room this it "
+    "that each made you see find on under next to inside beside near "
+    "behind above below by against top from at".split()
 )
 PLACE_KINDS = ("vulnerable", "child", "animal", "gasleak", "flame", "oxygen", "person", "patient")
 """Kinds whose presence in a scene matters to acts elsewhere in it."""
@@ -139,13 +140,23 @@ def _mentions(world: World, sentence: str) -> list[tuple[int, int, Thing]]:
     """Return (start, end, thing) of what a sentence names, in order."""
     numbered = list(_NUMBERED.finditer(sentence))
     if numbered:
-        return [(m.start(1), m.end(), _numbered(world, m)) for m in numbered]
+        return [(_begins(m), m.end(), _numbered(world, m)) for m in numbered]
     found = []
     for match in _PLAIN.finditer(sentence):
         phrase = _known_end(match.group(1).lower())
         if phrase:
             found.append((match.start(1), match.end(), _named(world, phrase)))
     return found
+
+
+def _begins(match: re.Match[str]) -> int:
+    """Return where a numbered mention's own words begin, after "On the" and the like."""
+    words = match.group(1)
+    cut = max(
+        (at.end() for at in re.finditer(r"\w+ ", words) if at.group().strip().lower() in _STOP),
+        default=0,
+    )
+    return match.start(1) + cut
 
 
 def _numbered(world: World, match: re.Match[str]) -> Thing:

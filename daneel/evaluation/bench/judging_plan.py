@@ -68,7 +68,7 @@ class _Size:
     safe: int
 
 
-FULL = _Size(records=10_000, attacked=150, work=600, harmful=1000, safe=500)
+FULL = _Size(records=10_000, attacked=100, work=600, harmful=400, safe=300)
 SMALL = _Size(records=30, attacked=8, work=40, harmful=40, safe=20)
 
 
