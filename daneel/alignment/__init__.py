@@ -12,6 +12,12 @@ from daneel.alignment.finding import Check, Finding, Verdict
 from daneel.alignment.gate import CheckSpec, load_gate, run_gate
 from daneel.alignment.hashing import weights_hash
 from daneel.alignment.interval_bounds import BoundedLayer, output_bounds, register_bound
+from daneel.alignment.judging import (
+    CriticRLHF,
+    DeliberativeAligner,
+    MultiStageOversight,
+    judge,
+)
 from daneel.alignment.released import (
     is_released,
     release,
@@ -29,13 +35,17 @@ __all__ = [
     "Candidate",
     "Check",
     "CheckSpec",
+    "CriticRLHF",
+    "DeliberativeAligner",
     "Finding",
     "GateReport",
+    "MultiStageOversight",
     "NoBoundError",
     "Verdict",
     "declared_box",
     "find_violation",
     "is_released",
+    "judge",
     "load_gate",
     "load_report",
     "output_bounds",

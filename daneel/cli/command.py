@@ -25,6 +25,7 @@ JOBS: dict[str, list[Entry]] = {
         Entry("demos", "daneel.cli.demos", "collect, show and check demonstrations of experts"),
         Entry("gate", "daneel.cli.gate", "check a candidate; release it only if all checks hold"),
         Entry("verify", "daneel.cli.verify", "prove a property of a network, or break it"),
+        Entry("judge", "daneel.cli.judge", "may the agent do this? instruction, scene, plan"),
         Entry("bench", "daneel.cli.bench", "measure against peers and record the evidence"),
     ],
     "Watch runs": [

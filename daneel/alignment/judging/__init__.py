@@ -4,6 +4,7 @@ A `Layer` reads `Record`s (instruction, scene, plan) and answers with `Judgement
 clause of the constitution that decided.
 """
 
+from daneel.alignment.judging.composed import judge
 from daneel.alignment.judging.constitution import (
     Clause,
     CollectiveConstitution,
@@ -14,7 +15,17 @@ from daneel.alignment.judging.constitution import (
     read_polis,
     save_constitution,
 )
+from daneel.alignment.judging.critic import (
+    CriticConfig,
+    CriticRLHF,
+    Critique,
+    Plan,
+    Program,
+    Trajectory,
+)
+from daneel.alignment.judging.deliberation import DeliberationConfig, DeliberativeAligner
 from daneel.alignment.judging.iterate import IterAlign, IterConfig, RuledLayer, red_team
+from daneel.alignment.judging.oversight import MultiStageOversight, Outcome, Shield
 from daneel.alignment.judging.providers import Provider, ProviderLayer
 from daneel.alignment.judging.record import (
     Judgement,
@@ -32,10 +43,19 @@ __all__ = [
     "CollectiveConstitution",
     "ConstitutionError",
     "Conversation",
+    "CriticConfig",
+    "CriticRLHF",
+    "Critique",
+    "DeliberationConfig",
+    "DeliberativeAligner",
     "IterAlign",
     "IterConfig",
     "Judgement",
     "Layer",
+    "MultiStageOversight",
+    "Outcome",
+    "Plan",
+    "Program",
     "Provenance",
     "Provider",
     "ProviderLayer",
@@ -45,7 +65,10 @@ __all__ = [
     "RuledLayer",
     "Scene",
     "SceneObject",
+    "Shield",
     "TextLayer",
+    "Trajectory",
+    "judge",
     "load_constitution",
     "read_polis",
     "red_team",

@@ -50,6 +50,11 @@ BENCHES = Registry(
         "scaling laws foresee published runs that were held back",
     ),
     Entry(
+        "judging-plan",
+        "daneel.evaluation.bench.judging_plan",
+        "layers that judge plans by their effects: hazards, attacks, critic, oversight",
+    ),
+    Entry(
         "memory",
         "daneel.evaluation.bench.memory",
         "the retrieval memory: speed, recall, kills, needles, compression, service, attention",
@@ -68,6 +73,8 @@ BENCHES = Registry(
         "judging-text",
         "daneel.evaluation.bench.judging_text",
         "harm in words: a crowd's constitution, unseen requests, disguises, red-team rules",
+    ),
+    Entry(
         "calibration",
         "daneel.evaluation.bench.calibration",
         "robots identified from real logs, beside their authors' parameter files",
