@@ -1,5 +1,6 @@
 """Replay, the training loop, checkpoints, run folders and trackers."""
 
+from daneel.training.candidates import agent_weights, build_candidate
 from daneel.training.config import TrainConfig, from_data, parse, plan, resolve
 from daneel.training.loading import load_agent, load_seen_range
 from daneel.training.loop import TrainResult, train
@@ -19,6 +20,8 @@ __all__ = [
     "Tracker",
     "TrainConfig",
     "TrainResult",
+    "agent_weights",
+    "build_candidate",
     "from_data",
     "load_agent",
     "load_seen_range",

@@ -127,7 +127,7 @@ def test_a_file_that_is_no_gate_is_refused(tmp_path: Path, text: str) -> None:
         load_gate(str(file))
 
 
-@pytest.mark.parametrize("name", ["strict", "../default"])
+@pytest.mark.parametrize("name", ["stricter", "../default"])
 def test_a_gate_that_does_not_exist_is_refused(name: str) -> None:
     """A gate that does not exist is refused."""
     with pytest.raises(ConfigError, match="no gate"):

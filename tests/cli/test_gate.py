@@ -111,7 +111,7 @@ def test_an_edited_report_of_a_release_is_refused_by_every_verb(
     [
         (["no-such-run"], "does not exist"),
         (["RUN", "--which", "step-7"], "no checkpoint"),
-        (["RUN", "--gate", "strict"], "no gate 'strict'"),
+        (["RUN", "--gate", "stricter"], "no gate 'stricter'"),
     ],
 )
 def test_bad_input_is_explained(
