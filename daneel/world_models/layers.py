@@ -1,12 +1,14 @@
 """Layers shared by encoders, dynamics, value and policy.
 
 Legend: M ensemble members, B batch, D width. Layers that may stand in an actor network define
-`bounds(low, high)`, the interval of every float32 output for inputs in a box, which the gate uses.
+`bounds(low, high)`, the interval of every float32 output for inputs in a box, which the gate uses,
+and `to_graph(builder, source)`, their arithmetic as nodes, which the verifier uses.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -120,6 +122,12 @@ class Standardize(nn.Module):
         """Exact ends: subtraction, division and clamp are monotone in float32 too."""
         return _monotone(self, low, high)
 
+    def to_graph(self, builder: Any, source: int) -> int:
+        """The same arithmetic as nodes of a verifier's graph."""
+        factor = 1 / self.deviation.detach().double()
+        scaled = builder.scale(source, factor, -self.mean.detach().double() * factor)
+        return builder.clip(scaled, -self.LIMIT, self.LIMIT)
+
 
 class Rescale(nn.Module):
     """From `[-1, 1]` to the box of an action space, clamped so that rounding cannot leave it."""
@@ -149,6 +157,12 @@ class Rescale(nn.Module):
     def bounds(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         """Exact ends: every step of `forward` is monotone in float32 too."""
         return _monotone(self, low, high)
+
+    def to_graph(self, builder: Any, source: int) -> int:
+        """The same arithmetic as nodes of a verifier's graph."""
+        low, high = self.low.detach().double(), self.high.detach().double()
+        half = (high - low) / 2
+        return builder.clip(builder.scale(source, half, low + half), low, high)
 
 
 def _monotone(layer: nn.Module, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
