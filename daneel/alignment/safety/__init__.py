@@ -1,0 +1,62 @@
+"""Safety of behaviour: plants, certificates, the runtime shield, and rules over plans.
+
+Closed loops of a network and a known plant are verified (`certify_cells`, `verify_steps`,
+`verify_barrier`, `verify_lyapunov`), and what is proved is enforced: `Shield` projects every action
+onto those that a certificate vouches for. `NeuroSymbolicExecutor` holds imagined rollouts and plans
+against temporal rules (it needs the extra `verify`).
+"""
+
+from daneel.alignment.safety.cells import Box, CellCertificate, certify_cells, falsify
+from daneel.alignment.safety.certificate_conditions import (
+    verify_barrier,
+    verify_lyapunov,
+    verify_steps,
+    verify_sublevel,
+)
+from daneel.alignment.safety.certificates import (
+    BrakingCertificate,
+    Certificate,
+    Disc,
+    EllipsoidCertificate,
+)
+from daneel.alignment.safety.closed_loop import ClosedLoop, Forms, reach
+from daneel.alignment.safety.lyapunov import find_ellipsoid, saturated_linear
+from daneel.alignment.safety.plant_env import PlantEnv, Task
+from daneel.alignment.safety.plants import AffineStep, DoubleIntegrator, Pendulum, Plant
+from daneel.alignment.safety.projection import project
+from daneel.alignment.safety.proving import Proof, prove_nonpositive
+from daneel.alignment.safety.quadratic import Quadratic
+from daneel.alignment.safety.shield import Decision, Shield, ShieldedEnv
+
+__all__ = [
+    "AffineStep",
+    "Box",
+    "BrakingCertificate",
+    "CellCertificate",
+    "Certificate",
+    "ClosedLoop",
+    "Decision",
+    "Disc",
+    "DoubleIntegrator",
+    "EllipsoidCertificate",
+    "Forms",
+    "Pendulum",
+    "Plant",
+    "PlantEnv",
+    "Proof",
+    "Quadratic",
+    "Shield",
+    "ShieldedEnv",
+    "Task",
+    "certify_cells",
+    "falsify",
+    "find_ellipsoid",
+    "project",
+    "prove_nonpositive",
+    "reach",
+    "saturated_linear",
+    "verify_barrier",
+    "verify_lyapunov",
+    "verify_steps",
+    "verify_sublevel",
+]
