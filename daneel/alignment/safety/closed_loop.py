@@ -80,7 +80,7 @@ class ClosedLoop:
         if found.shape[1:] != self.plant.action_low.shape:
             raise ConfigError(
                 f"The policy gives {found.shape[1:]} actions, the plant takes "
-                f"{self.plant.action_low.shape}. Expected as many. Choose the plant it was made for."
+                f"{self.plant.action_low.shape}. Expected as many. Choose the plant it is for."
             )
         return np.clip(found, self.plant.action_low, self.plant.action_high)
 

@@ -67,7 +67,7 @@ def find_ellipsoid(
 
 
 def saturated_linear(gain: Array, plant: Plant) -> nn.Sequential:
-    """u = clip(-K x) as a network, so that it is bounded like any other policy."""
+    """U = clip(-K x) as a network, so that it is bounded like any other policy."""
     layer = nn.Linear(gain.shape[1], gain.shape[0], bias=False)
     layer.weight.data = torch.as_tensor(-gain, dtype=torch.float32)
     limit = float(plant.action_high[0])

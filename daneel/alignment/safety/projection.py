@@ -18,7 +18,7 @@ _EMPTY = 1e-10
 
 
 def project(target: Array, rows: Array, offsets: Array) -> Array | None:
-    """The u nearest to `target [A]` with `rows [K, A]` u >= `offsets [K]`; None where there is none.
+    """The u nearest to `target [A]` with `rows [K, A]` u >= `offsets [K]`; None where none is.
 
     Nearest in the Euclidean norm. Inequalities are kept to rounding (about 1e-12 of their size).
     """

@@ -1,4 +1,4 @@
-"""Proving that a function stays below zero over a box, by splitting it: holds, violated, unknown."""
+"""Proving that a function stays below zero over a box, by splitting the box."""
 
 from __future__ import annotations
 

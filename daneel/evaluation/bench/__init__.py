@@ -54,6 +54,11 @@ BENCHES = Registry(
         "daneel.evaluation.bench.memory",
         "the retrieval memory: speed, recall, kills, needles, compression, service, attention",
     ),
+    Entry(
+        "safety",
+        "daneel.evaluation.bench.safety",
+        "the shield, certified controllers, rules over plans, the gate against tampering",
+    ),
 )
 """Each entry is a module with `Options`, `run(options) -> int` and `table(folder) -> str`."""
 
