@@ -18,7 +18,7 @@ from typing import Any
 
 from daneel import config
 from daneel.alignment.candidate import Candidate
-from daneel.alignment.checks import CHECKS
+from daneel.alignment.checks import CHECKS, property_files
 from daneel.alignment.finding import VERDICTS, Finding, ReadsFiles
 from daneel.alignment.hashing import file_hash, weights_hash
 from daneel.alignment.report import GateReport
@@ -91,6 +91,8 @@ def run_gate(
 ) -> GateReport:
     """Run every check, whatever the others say, and report.
 
+    What lies in RUN/properties is proved too, whether the list asks for it or not.
+
     Args:
         candidate: What is judged.
         checks: The list.
@@ -99,6 +101,8 @@ def run_gate(
     inputs = _hashes(candidate, [candidate.run / CONFIG])
     if gate.endswith((".yaml", ".yml")):
         inputs |= _hashes(candidate, [Path(gate).absolute()])
+    if property_files(candidate.run) and all(spec.name != "properties" for spec in checks):
+        checks = [*checks, CheckSpec("properties")]
     findings = [_run_check(candidate, spec, inputs) for spec in checks]
     return GateReport(
         checkpoint=candidate.path.name,
