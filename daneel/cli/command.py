@@ -24,6 +24,7 @@ JOBS: dict[str, list[Entry]] = {
         Entry("eval", "daneel.cli.eval", "score a run, or any policy on a suite, with intervals"),
         Entry("demos", "daneel.cli.demos", "collect, show and check demonstrations of experts"),
         Entry("gate", "daneel.cli.gate", "check a candidate; release it only if all checks hold"),
+        Entry("verify", "daneel.cli.verify", "prove a property of a network, or break it"),
         Entry("bench", "daneel.cli.bench", "measure against peers and record the evidence"),
     ],
     "Watch runs": [

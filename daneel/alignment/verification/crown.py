@@ -86,6 +86,7 @@ def backward(
     rows: Tensor,
     bounds: Sequence[Interval],
     relaxations: Mapping[int, Relaxation],
+    kept: dict[int, Tensor] | None = None,
     extra: Mapping[int, Tensor] | None = None,
 ) -> Planes:
     """Planes below `rows` times the value of node `start`.
@@ -94,16 +95,21 @@ def backward(
         graph: The network.
         start: Where the rows begin.
         rows: `[S, n]` for all boxes, or `[N, S, n]`.
-        bounds: Bounds of every node before `start`.
+        bounds: Bounds of every node before `start`, and of `start` for rows of float64.
         relaxations: One for each Apply node before `start`.
-        extra: Coefficients `[N, S, n]` added at a node on the way (multipliers of constraints).
+        kept: Filled with the coefficients `[N, S, n]` that arrive at each Apply node.
+        extra: Coefficients `[N, S, n]` added at a node on the way: multipliers of constraints.
     """
     box = bounds[0]
     count = len(box.low)
     rows = rows if rows.ndim == 3 else rows.expand(count, *rows.shape)
+    rows, given = rows.to(box.low.dtype), rows
     pending: dict[int, Tensor] = {start: rows}
     bias = box.low.new_zeros(count, rows.shape[1])
     error = torch.zeros_like(bias)
+    if given.dtype != rows.dtype and bool((rows.to(given.dtype) != given).any()):
+        # Rows of float64 that a float32 engine cannot write down are off by their rounding.
+        error = torch.finfo(rows.dtype).eps * _dot(rows.abs(), bounds[start].magnitude)
     for index in range(start, 0, -1):
         if index not in pending:
             continue
@@ -111,6 +117,8 @@ def backward(
         if extra is not None and index in extra:
             coefficient = coefficient + extra[index]
         node = graph.nodes[index]
+        if kept is not None and isinstance(node, Apply):
+            kept[index] = coefficient
         sources = [bounds[source] for source in node.sources]
         step = _step(graph, node, coefficient, sources, relaxations.get(index))
         bias, error = bias + step.bias, error + step.error

@@ -49,6 +49,8 @@ class Function:
     """Largest |f''| anywhere, for functions that are sampled."""
     allowance: float = ALLOWANCE
     """What the float32 kernel may be off, relative to 1 + |f|."""
+    steepest: float | None = None
+    """Largest |f'| anywhere, where there is one."""
     limits: tuple[float | Tensor, float | Tensor] = (-math.inf, math.inf)
     """What neither f nor its float32 kernel ever leaves."""
 
@@ -208,6 +210,7 @@ RELU = Function(
     lambda x: (x > 0).to(x.dtype),
     kinks=(0.0,),
     allowance=0.0,
+    steepest=1.0,
     limits=(0.0, math.inf),
 )
 TANH = Function(
@@ -215,25 +218,32 @@ TANH = Function(
     torch.tanh,
     lambda x: 1 - torch.tanh(x).square(),
     turning=_tanh_turning,
+    steepest=1.0,
     limits=(-1.0, 1.0),
 )
 SIGMOID = Function(
-    "sigmoid", torch.sigmoid, _sigmoid_slope, turning=_sigmoid_turning, limits=(0.0, 1.0)
+    "sigmoid",
+    torch.sigmoid,
+    _sigmoid_slope,
+    turning=_sigmoid_turning,
+    steepest=0.25,
+    limits=(0.0, 1.0),
 )
-SILU = Function("silu", F.silu, _silu_slope, curvature=0.5)
-GELU = Function("gelu", F.gelu, _gelu_slope, curvature=0.8)
+SILU = Function("silu", F.silu, _silu_slope, curvature=0.5, steepest=1.1)
+GELU = Function("gelu", F.gelu, _gelu_slope, curvature=0.8, steepest=1.13)
 SOFTPLUS = Function(
     "softplus",
     F.softplus,
     torch.sigmoid,
     turning=lambda s: (torch.logit(s.clamp(0, 1)),),
+    steepest=1.0,
     limits=(0.0, math.inf),
 )
 SQUARE = Function(
     "square", torch.square, lambda x: 2 * x, turning=lambda s: (s / 2,), allowance=2.0**-23
 )
 EXP = Function("exp", torch.exp, torch.exp, turning=lambda s: (torch.log(s.clamp(min=0)),))
-ABSOLUTE = Function("abs", torch.abs, torch.sign, kinks=(0.0,), allowance=0.0)
+ABSOLUTE = Function("abs", torch.abs, torch.sign, kinks=(0.0,), allowance=0.0, steepest=1.0)
 
 
 def leaky_relu(negative: float) -> Function:
@@ -244,6 +254,7 @@ def leaky_relu(negative: float) -> Function:
         lambda x: torch.where(x > 0, torch.ones_like(x), torch.full_like(x, negative)),
         kinks=(0.0,),
         allowance=2.0**-23,
+        steepest=max(1.0, abs(negative)),
     )
 
 
@@ -256,6 +267,7 @@ def elu(alpha: float) -> Function:
         kinks=(0.0,),
         turning=lambda s: (torch.log((s / alpha).clamp(min=0)),),
         allowance=ALLOWANCE * max(1.0, alpha),
+        steepest=max(1.0, abs(alpha)),
     )
 
 
@@ -268,6 +280,7 @@ def clip(least: float | Tensor, most: float | Tensor) -> Function:
         lambda x: ((x > floor.to(x)) & (x < ceiling.to(x))).to(x.dtype),
         kinks=tuple(end for end in (floor, ceiling) if bool(torch.isfinite(end).all())),
         allowance=0.0,
+        steepest=1.0,
         limits=(floor, ceiling),
     )
 

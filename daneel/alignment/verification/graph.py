@@ -18,6 +18,9 @@ from daneel.alignment.rounding import NoBoundError
 from daneel.alignment.verification import functions
 from daneel.alignment.verification.functions import Function
 
+MOST_WEIGHTS = 40_000_000
+"""Entries of one dense matrix that a convolution or a scale may become."""
+
 
 @dataclass(frozen=True)
 class Input:
@@ -149,6 +152,23 @@ class Graph:
             )
         )
 
+    def affine(self) -> list[Affine]:
+        """The nodes with weights, in order."""
+        return [node for node in self.nodes if isinstance(node, Affine)]
+
+    def with_weights(self, weights: Sequence[Tensor], biases: Sequence[Tensor]) -> Graph:
+        """The same structure with other weights, in the order of `affine`."""
+        fresh = iter(zip(weights, biases, strict=True))
+        nodes = []
+        for node in self.nodes:
+            if isinstance(node, Affine):
+                weight, bias = next(fresh)
+                if weight.shape != node.weight.shape:
+                    raise ValueError(f"weights {list(weight.shape)} for {list(node.weight.shape)}")
+                node = replace(node, weight=weight, bias=bias)
+            nodes.append(node)
+        return Graph(tuple(nodes))
+
     def structure_hash(self) -> str:
         """Hash of everything but the weights: two updates of one network share it."""
         digest = hashlib.sha256()
@@ -217,8 +237,17 @@ class Builder:
             )
         return self._add(Affine((source,), weight, bias, roundings))
 
+    def shift(self, source: int, by: Tensor) -> int:
+        """X + by; right behind an affine node it becomes part of its bias."""
+        node = self.nodes[source]
+        if isinstance(node, Affine):
+            bias = node.bias + by.double().cpu()
+            return self.affine(node.sources[0], node.weight, bias, node.roundings + 1)
+        return self.scale(source, 1.0, by)
+
     def scale(self, source: int, factor: Tensor | float, shift: Tensor | float = 0.0) -> int:
         """Factor x + shift, unit by unit."""
+        require_small(self.size(source) ** 2)
         ones = torch.ones(self.size(source), dtype=torch.float64)
         return self.affine(source, torch.diag(ones * factor), ones * shift)
 
@@ -276,6 +305,19 @@ class Builder:
     def _add(self, node: Node) -> int:
         self.nodes.append(node)
         return len(self.nodes) - 1
+
+
+def require_small(entries: int) -> None:
+    """Refuse a layer that would become too large a dense matrix.
+
+    Raises:
+        NoBoundError: It would.
+    """
+    if entries > MOST_WEIGHTS:
+        raise NoBoundError(
+            f"A layer would become a matrix of {entries} entries. Expected at most {MOST_WEIGHTS}. "
+            "Verify a smaller network."
+        )
 
 
 def _pruned(nodes: Sequence[Node], output: int) -> tuple[Node, ...]:

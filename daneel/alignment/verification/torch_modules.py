@@ -55,8 +55,8 @@ def translate(builder: Builder, module: nn.Module, source: int, where: str = "ne
     if rule is None:
         known = ", ".join(sorted(layer.__name__ for layer in _RULES))
         raise NoBoundError(
-            f"{where} is a {type(module).__name__}, for which no bound is known. Known are {known}. "
-            "Use one of them, or give the module `to_graph(builder, source)`."
+            f"{where} is a {type(module).__name__}, for which no bound is known. "
+            f"Known are {known}. Use one of them, or give the module `to_graph(builder, source)`."
         )
     return rule(builder, module, source)
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from daneel.alignment.verification import functions
-from daneel.alignment.verification.crown import Relaxation, relax
+from daneel.alignment.verification.crown import Relaxation, backward, relax
 from daneel.alignment.verification.graph import (
     Affine,
     Apply,
@@ -69,15 +69,20 @@ def input_form(box: Interval) -> Form:
 
 
 def zonotope_bounds(
-    graph: Graph, box: Interval, previous: Sequence[Interval] | None = None
+    graph: Graph,
+    box: Interval,
+    previous: Sequence[Interval | None] | None = None,
+    refined: int = 0,
 ) -> tuple[list[Interval], dict[int, Relaxation], list[Form]]:
     """Bounds of every node, CROWN's lines for each function, and the forms.
 
     Args:
         graph: The network in the engine's precision.
         box: The boxes.
-        previous: Bounds that are known to hold (of a box around), which the result will not exceed.
+        previous: Bounds that are known to hold (of a box around), None where nothing is known.
+        refined: At most this many units of a node are bounded again by a backward pass.
     """
+    read = {node.sources[0] for node in graph.nodes if isinstance(node, Apply)} - {0}
     bounds, forms = [box], [input_form(box)]
     relaxations: dict[int, Relaxation] = {}
     for index, node in enumerate(graph.nodes[1:], start=1):
@@ -89,14 +94,45 @@ def zonotope_bounds(
         found = form.interval()
         if not isinstance(node, Affine):  # the form of a sum of many terms is the tighter one
             found = found.meet(propagate(graph, node, sources))
-        if previous is not None:
-            found = found.meet(previous[index])
+        if previous is not None and (known := previous[index]) is not None:
+            found = found.meet(known)
         require_finite(found, f"Layer {index}")
+        if refined > 0 and index in read:
+            found = refine(graph, index, found, bounds, relaxations, refined)
         if isinstance(node, Apply):
             relaxations[index] = relax(node, sources[0])
         bounds.append(found)
         forms.append(form)
     return bounds, relaxations, forms
+
+
+def refine(
+    graph: Graph,
+    index: int,
+    found: Interval,
+    bounds: Sequence[Interval],
+    relaxations: dict[int, Relaxation],
+    most: int,
+) -> Interval:
+    """A backward pass for the units of node `index` whose relaxation will be widest.
+
+    Lines of different slopes below and above are tighter than a band, most of all in late layers;
+    for a stable ReLU nothing is to be won.
+    """
+    readers = [node for node in graph.nodes if isinstance(node, Apply) and index in node.sources]
+    if all(node.function is functions.RELU for node in readers):
+        width = torch.minimum(-found.low, found.high).clamp(min=0)
+    else:
+        width = found.high - found.low
+    many = min(int((width > 0).sum(1).max()), most)
+    if many == 0:
+        return found
+    units = width.topk(many, dim=1).indices  # [N, k]
+    rows = torch.nn.functional.one_hot(units, found.low.shape[1]).to(found.low.dtype)
+    planes = backward(graph, index, torch.cat([rows, -rows], 1), bounds, relaxations)
+    least, negated = planes.least(bounds[0]).chunk(2, 1)
+    again = Interval(found.low.scatter(1, units, least), found.high.scatter(1, units, -negated))
+    return found.meet(again)
 
 
 def _form(graph: Graph, node: Node, forms: Sequence[Form], sources: Sequence[Interval]) -> Form:

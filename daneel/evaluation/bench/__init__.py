@@ -59,6 +59,11 @@ BENCHES = Registry(
         "daneel.evaluation.bench.safety",
         "the shield, certified controllers, rules over plans, the gate against tampering",
     ),
+    Entry(
+        "verification",
+        "daneel.evaluation.bench.verification",
+        "the verifier: soundness, share decided, ACAS Xu, re-proof after updates",
+    ),
 )
 """Each entry is a module with `Options`, `run(options) -> int` and `table(folder) -> str`."""
 

@@ -1,0 +1,295 @@
+"""`daneel verify`: prove a property of a network, or find an input that breaks it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from daneel.errors import ConfigError, DaneelError
+
+SPARE = 0.3
+"""Seconds kept back for the last round and for printing."""
+
+LEAST = 0.05
+"""Seconds that a search gets even where loading has used up the timeout."""
+
+CERTIFICATES = "certificates"
+"""Folder of a run in which proofs are kept."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Prove a property of a run's actor or of an ONNX file, or find an input that breaks it.
+
+    Prints holds, violated or unknown last, on a line of its own.
+    """
+
+    run: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="RUN")] = None
+    """A run folder, with --property."""
+
+    property: Path | None = None
+    """The property of the run's actor, a .yaml file."""
+
+    which: str = "latest"
+    """Checkpoint of the run: latest or step-N."""
+
+    onnx: Path | None = None
+    """A network, .onnx or .onnx.gz, with --vnnlib."""
+
+    vnnlib: Path | None = None
+    """Its property, .vnnlib or .vnnlib.gz."""
+
+    instances: Path | None = None
+    """A CSV file of networks, properties and timeouts, one a line, in place of --onnx."""
+
+    timeout: float = 60.0
+    """Seconds of wall time, loading included; the CSV file's own count instead where it has any."""
+
+    workers: int = 1
+    """Instances verified at once, each on one core."""
+
+    json: bool = False
+    """Print JSON instead: one object, or a list of them for --instances."""
+
+    def __post_init__(self) -> None:
+        """Exactly one thing is to be verified.
+
+        Raises:
+            ConfigError: None, or several, or half of one.
+        """
+        given = (self.run is not None, self.onnx is not None, self.instances is not None)
+        whole = (self.run is None) == (self.property is None)
+        whole = whole and (self.onnx is None) == (self.vnnlib is None)
+        if sum(given) != 1 or not whole:
+            raise ConfigError(
+                "It is not clear what to verify. Expected RUN with --property, --onnx with "
+                "--vnnlib, or --instances. Type `daneel verify --help`."
+            )
+        if not self.timeout > 0 or self.workers < 1:
+            raise ConfigError(
+                f"timeout is {self.timeout}, workers {self.workers}. Expected both above 0. "
+                "Type for example `--timeout 60 --workers 2`."
+            )
+
+
+def run(options: Options) -> int:
+    """Verify, print, and exit with 0 whatever the verdict."""
+    if options.instances is not None:
+        _many(options)
+        return 0
+    if options.onnx is not None and options.vnnlib is not None:
+        found = verify_files(options.onnx, options.vnnlib, options.timeout, _seconds_alive())
+    else:
+        found = _verify_run(options)
+    if options.json:
+        print(json.dumps(found))
+    else:
+        print("\n".join(_lines(found)))
+        print(found["verdict"])
+    return 0
+
+
+def verify_files(onnx: Path, vnnlib: Path, timeout: float, used: float = 0.0) -> dict[str, Any]:
+    """The verdict on a network and a property in the competition's formats, as plain data.
+
+    Args:
+        onnx: The network.
+        vnnlib: The property.
+        timeout: Seconds of wall time.
+        used: How many of them are spent already.
+    """
+    began = time.perf_counter() - used
+    import torch
+
+    from daneel.alignment.verification import (
+        Budget,
+        onnx_replay,
+        read_onnx,
+        read_vnnlib,
+        verify,
+    )
+
+    torch.set_num_threads(1)
+    graph, wanted = read_onnx(onnx), read_vnnlib(vnnlib)
+    replay = onnx_replay(onnx)
+    left = max(LEAST, timeout - SPARE - (time.perf_counter() - began))
+    result = verify(graph, wanted, Budget(seconds=left), [replay])
+    return {
+        "onnx": str(onnx),
+        "vnnlib": str(vnnlib),
+        **_facts(result),
+        "seconds": round(time.perf_counter() - began, 3),
+    }
+
+
+def _facts(result: Any) -> dict[str, Any]:
+    return {
+        "verdict": result.verdict,
+        "boxes": result.boxes,
+        "open": result.open,
+        "bound": result.bound,
+        "detail": result.detail,
+        "witness": None if result.witness is None else asdict(result.witness),
+    }
+
+
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    yield f"{found['boxes']} boxes bounded in {found['seconds']:.2f} s"
+    if found["verdict"] == "violated":
+        yield f"witness, replayed: input {_numbers(found['witness']['input'])}"
+        yield f"                  output {_numbers(found['witness']['output'])}"
+    if found["verdict"] == "unknown":
+        yield found["detail"] or f"{found['open']} boxes are neither proved nor disproved"
+    if found.get("proof"):
+        yield found["proof"]
+
+
+def _numbers(values: Any) -> str:
+    shown = ", ".join(f"{value:.9g}" for value in list(values)[:12])
+    return f"[{shown}{', ...' if len(values) > 12 else ''}]"
+
+
+# -- a run ---------------------------------------------------------------------------------------
+
+
+def _verify_run(options: Options) -> dict[str, Any]:
+    began = time.perf_counter() - _seconds_alive()
+    import torch
+
+    from daneel.alignment.verification import Budget, FormalVerifier, load_property
+    from daneel.cli.gate import load_candidate
+
+    assert options.run is not None and options.property is not None
+    torch.set_num_threads(1)
+    candidate = load_candidate(options.run, options.which)
+    low, high = torch.from_numpy(candidate.box_low), torch.from_numpy(candidate.box_high)
+    actor = candidate.actor.cpu().eval()
+    with torch.no_grad():
+        outputs = actor(((low + high) / 2)[None]).shape[1]
+    wanted = load_property(options.property, outputs, (low, high))
+    left = max(LEAST, options.timeout - SPARE - (time.perf_counter() - began))
+    verifier = FormalVerifier(Budget(seconds=left), options.run / CERTIFICATES)
+    found = verifier.update(actor, wanted)
+    return {
+        "run": str(options.run),
+        "checkpoint": candidate.path.name,
+        "property": wanted.name,
+        **_facts(found.result),
+        "seconds": round(time.perf_counter() - began, 3),
+        "proof": _proof(found),
+    }
+
+
+def _proof(found: Any) -> str:
+    if found.result.verdict != "holds":
+        return ""
+    if found.anew:
+        return "proved from scratch; the certificate is kept with the run"
+    return (
+        f"re-proved from its certificate: {found.kept} of {found.cells} cells kept without "
+        f"bounding them, {found.bounded} boxes bounded again"
+    )
+
+
+# -- many ----------------------------------------------------------------------------------------
+
+
+def read_instances(path: Path, timeout: float) -> list[tuple[Path, Path, float]]:
+    """The lines of a CSV file: network, property, and a timeout where one is given.
+
+    Paths are relative to the file.
+
+    Raises:
+        ConfigError: The file is absent, or a line is not of this form.
+    """
+    try:
+        lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error}. Expected lines of onnx,vnnlib,timeout. "
+            "Check the path."
+        ) from error
+    found = []
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
+        try:
+            seconds = float(line[2]) if len(line) > 2 else timeout
+            found.append((path.parent / line[0].strip(), path.parent / line[1].strip(), seconds))
+        except (ValueError, IndexError) as error:
+            raise ConfigError(
+                f"{path}, line {number}: {','.join(line)!r}. Expected onnx,vnnlib,timeout. "
+                "Mend that line."
+            ) from error
+    return found
+
+
+def _many(options: Options) -> None:
+    assert options.instances is not None
+    instances = read_instances(options.instances, options.timeout)
+    found = []
+    for item in verify_many(instances, options.workers):
+        found.append(item)
+        if not options.json:
+            print(
+                f"{Path(item['onnx']).name} {Path(item['vnnlib']).name} "
+                f"{item['verdict']} {item['seconds']:.2f}",
+                flush=True,
+            )
+    if options.json:
+        print(json.dumps(found, indent=1))
+        return
+    counts = {word: 0 for word in ("holds", "violated", "unknown")}
+    for item in found:
+        counts[item["verdict"]] += 1
+    print(", ".join(f"{count} {word}" for word, count in counts.items()))
+
+
+def verify_many(
+    instances: list[tuple[Path, Path, float]], workers: int
+) -> Iterator[dict[str, Any]]:
+    """The verdict on each instance, in order; one that cannot be read is unknown and says why."""
+    if workers == 1:
+        yield from map(_verify_one, instances)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_verify_one, instances)
+
+
+def _verify_one(instance: tuple[Path, Path, float]) -> dict[str, Any]:
+    onnx, vnnlib, timeout = instance
+    began = time.perf_counter()
+    try:
+        return verify_files(onnx, vnnlib, timeout)
+    except DaneelError as error:
+        return {
+            "onnx": str(onnx),
+            "vnnlib": str(vnnlib),
+            "verdict": "unknown",
+            "boxes": 0,
+            "open": 0,
+            "bound": None,
+            "detail": str(error),
+            "witness": None,
+            "seconds": round(time.perf_counter() - began, 3),
+        }
+
+
+def _seconds_alive() -> float:
+    """Wall time since this process began, as far as the system says."""
+    try:
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        started = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started)
+    except (OSError, ValueError, IndexError, AttributeError):
+        return 0.0
