@@ -35,9 +35,10 @@ def measure(options: Options) -> list[Evidence]:
         _daneel("train", "quickstart", "--no-video", "--out", str(run), *steps)
     _daneel("eval", str(run), "--which", "latest", "--episodes", str(EPISODES))
     seconds = _daneel("gate", str(run))
+    trained = RunFolder.open(run).checkpoint().name
     return [
         figure(ROW, "time", "daneel gate, all of the command", seconds, "s", SLOWEST, "lower",
-               seed=options.seed),
+               seed=options.seed, details={"checkpoint": trained}),
         *_tampering(run, options),
         *_updates(run, options),
     ]  # fmt: skip
