@@ -45,6 +45,10 @@ class Check(Protocol):
 class ReadsFiles(Protocol):
     """A check whose verdict depends on files: a release stands only while they are unchanged."""
 
+    def __call__(self, candidate: Candidate) -> Finding:
+        """As every check."""
+        ...
+
     def inputs(self, candidate: Candidate) -> Sequence[Path]:
         """The files."""
         ...

@@ -146,8 +146,9 @@ def resolve(config: TrainConfig[Any]) -> TrainConfig[Any]:
 
 def _from_anywhere(gate: str | None) -> str | None:
     """The path of a gate's file holds wherever the run is resumed from; a name is a name."""
-    is_file = gate is not None and gate.endswith((".yaml", ".yml"))
-    return str(Path(gate).absolute()) if is_file else gate
+    if gate is None or not gate.endswith((".yaml", ".yml")):
+        return gate
+    return str(Path(gate).absolute())
 
 
 def _free_folder(config: TrainConfig[Any]) -> Path:

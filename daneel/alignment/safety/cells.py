@@ -61,7 +61,7 @@ class Box:
     def contains(self, states: Array) -> Mask:
         """Which of `states [..., S]` are inside."""
         low, high = self.ends()
-        return ((states >= low) & (states <= high)).all(-1)
+        return np.all((states >= low) & (states <= high), axis=-1)
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,9 @@ def falsify(
 ) -> Mask:
     """Which of `states [N, S]` really fail in simulation: leave the box, or miss the target."""
     way = loop.rollout(states, steps)
-    failed = ~box.contains(way).all(axis=0)
+    failed = ~np.all(box.contains(way), axis=0)
     if target is not None:
-        failed |= ~target.contains(way).any(axis=0)
+        failed |= ~np.any(target.contains(way), axis=0)
     return failed
 
 
@@ -174,7 +174,7 @@ def _images(
 
 def _inside(box: Box, least: Array, most: Array) -> Mask:
     low, high = box.ends()
-    return ((least >= low) & (most <= high)).all(1)
+    return np.all((least >= low) & (most <= high), axis=1)
 
 
 def _greatest(

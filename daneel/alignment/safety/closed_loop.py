@@ -101,7 +101,7 @@ class ClosedLoop:
         Where a set has grown beyond all use, the next one is everything (an infinite error).
         """
         low, high = forms.hull()
-        lost = ~(np.maximum(np.abs(low), np.abs(high)) < _LARGEST).all(1)
+        lost = ~np.all(np.maximum(np.abs(low), np.abs(high)) < _LARGEST, axis=1)
         if lost.any():
             forms = Forms(*(np.where(_like(lost, part), 0.0, part) for part in forms.parts()))
             low, high = forms.hull()

@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
+from numpy.typing import NDArray
 
 from daneel.alignment.safety.plants import Array, DoubleIntegrator, Plant
 
@@ -23,7 +24,7 @@ class Task:
     """Draws a first state `[S]` and a goal `[G]`."""
     reward: Callable[[Array, Array, Array], float]
     """Of (state, next state, goal)."""
-    unsafe: Callable[[Array], Array]
+    unsafe: Callable[[Array], NDArray[np.bool_]]
     """Which of states `[N, S]` must not be, bool `[N]`."""
     steps: int = 200
     """Decisions in an episode."""
@@ -31,7 +32,7 @@ class Task:
     """States looked at between two decisions, where the plant moves in between."""
 
 
-class PlantEnv(gym.Env[Array, Array]):
+class PlantEnv(gym.Env[Any, Any]):
     """Observes [state, goal]; an unsafe state is reported, not punished and not the end.
 
     `info["unsafe"]` says whether the way to this state touched anything unsafe: the states between
@@ -50,14 +51,14 @@ class PlantEnv(gym.Env[Array, Array]):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Array, dict[str, Any]]:
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Draw a state and a goal."""
         super().reset(seed=seed)
         self.state, self.goal = self.task.begin(self.np_random)
         self._step = 0
         return self._observe(), {"unsafe": bool(self.task.unsafe(self.state[None])[0])}
 
-    def step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Array) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Move; actions beyond the bounds are cut."""
         plant, before = self.task.plant, self.state
         cut = np.clip(np.asarray(action, np.float64), plant.action_low, plant.action_high)
@@ -78,5 +79,5 @@ class PlantEnv(gym.Env[Array, Array]):
             states.append(plant.step(states[-1], action[None]))
         return np.concatenate([*states[1:-1], self.state[None]])
 
-    def _observe(self) -> Array:
+    def _observe(self) -> NDArray[np.float32]:
         return np.concatenate([self.state, self.goal]).astype(np.float32)

@@ -109,7 +109,7 @@ class Shield:
         return np.concatenate([slopes.T, eye, -eye]), np.concatenate([offsets, low, -high])
 
     def _is_safe(self, state: Array, actions: Array) -> NDArray[np.bool_]:
-        return (self.certificate.margins(state, actions) >= 0).all(axis=1)
+        return np.all(self.certificate.margins(state, actions) >= 0, axis=1)
 
     def _rounded(self, action: Array) -> Array:
         """Within the bounds, as the environment will get it."""

@@ -267,5 +267,5 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, tuple | list) and len(value) == 2:
         return float(value[0]), float(value[1])
-    item = value.item() if hasattr(value, "item") else value
+    item: Any = getattr(value, "item", lambda: value)()
     return item if isinstance(item, bool) else float(item)

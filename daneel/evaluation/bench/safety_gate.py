@@ -110,7 +110,7 @@ def _updates(run: Path, options: Options) -> list[Evidence]:
         for number in range(count):
             generator = torch.Generator().manual_seed(1000 * options.seed + number)
             agent.load_state_dict(good)
-            fresh = build_candidate(agent, *spaces, seen, judged, path)
+            fresh = build_candidate(agent, spaces[0], spaces[1], seen, judged, path)
             passed = run_gate(_broken(fresh, kind, generator), checks).passed
             caught[kind] += not passed
     broken = {kind: n for kind, n in caught.items() if kind != "good"}

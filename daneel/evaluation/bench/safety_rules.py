@@ -145,7 +145,7 @@ def _fit(rng: np.random.Generator) -> Model:
     states, actions = rng.uniform(-2, 2, (600, 4)), rng.uniform(-1.5, 1.5, (600, 2))
     after = [_world(s, a, _wind(rng)) for s, a in zip(states, actions, strict=True)]
     inputs = np.concatenate([states, actions, np.ones((600, 1))], axis=1)
-    weights = np.linalg.lstsq(inputs, np.array(after), rcond=None)[0]
+    weights = np.asarray(np.linalg.lstsq(inputs, np.array(after), rcond=None)[0], np.float64)
     model = Model(weights, np.zeros((HORIZON, 4)))
     misses = []
     for _ in range(400):
