@@ -1,7 +1,7 @@
 """Alignment: the gate that a candidate must pass before it is released.
 
 A check judges a `Candidate` and answers with a `Finding`: holds, violated (with a witness that
-replays) or unknown. `run_gate` runs a list of them and fails closed; `release` marks what passed.
+replays) or unknown. `run_gate` runs a list of them and fails closed; `release` signs what passed.
 """
 
 from daneel.alignment import activations, normalization  # noqa: F401  (they register their bounds)
@@ -9,7 +9,7 @@ from daneel.alignment.candidate import Candidate, declared_box
 from daneel.alignment.checks import CHECKS
 from daneel.alignment.falsify import find_violation, replay
 from daneel.alignment.finding import Check, Finding, Verdict
-from daneel.alignment.gate import CheckSpec, load_gate, run_gate
+from daneel.alignment.gate import CheckSpec, gate_names, load_gate, run_gate
 from daneel.alignment.hashing import weights_hash
 from daneel.alignment.interval_bounds import BoundedLayer, output_bounds, register_bound
 from daneel.alignment.judging import (
@@ -25,7 +25,7 @@ from daneel.alignment.released import (
     verify_released,
     withdraw,
 )
-from daneel.alignment.report import GateReport, load_report, save_report
+from daneel.alignment.report import GateReport, load_report, save_report, witness_path
 from daneel.alignment.rounding import Bounds, NoBoundError
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "Verdict",
     "declared_box",
     "find_violation",
+    "gate_names",
     "is_released",
     "judge",
     "load_gate",
@@ -58,4 +59,5 @@ __all__ = [
     "verify_released",
     "weights_hash",
     "withdraw",
+    "witness_path",
 ]

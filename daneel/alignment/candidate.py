@@ -44,7 +44,12 @@ class Candidate:
     evaluation: Mapping[str, Any] | None
     """The parsed `eval.json`, or None where there is none."""
     path: Path
-    """The checkpoint folder."""
+    """The checkpoint folder, RUN/checkpoints/NAME."""
+
+    @property
+    def run(self) -> Path:
+        """The run folder."""
+        return self.path.parent.parent
 
     def __post_init__(self) -> None:
         """Refuse boxes whose shapes do not fit together."""

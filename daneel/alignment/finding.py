@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, get_args
+from pathlib import Path
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from daneel.alignment.candidate import Candidate
 
@@ -36,4 +38,17 @@ class Check(Protocol):
 
     def __call__(self, candidate: Candidate) -> Finding:
         """Judge the candidate; raising counts as `unknown`."""
+        ...
+
+
+@runtime_checkable
+class ReadsFiles(Protocol):
+    """A check whose verdict depends on files: a release stands only while they are unchanged."""
+
+    def __call__(self, candidate: Candidate) -> Finding:
+        """As every check."""
+        ...
+
+    def inputs(self, candidate: Candidate) -> Sequence[Path]:
+        """The files."""
         ...

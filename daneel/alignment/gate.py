@@ -1,25 +1,31 @@
 """The gate: a list of checks, run on a candidate.
 
 It fails closed. A check that is unknown, crashes or returns nonsense is a finding `unknown`; only a
-report with at least one finding, all of which hold, has passed.
+report with at least one finding, all of which hold, has passed. The report names every file that
+the verdicts were read from, with its hash.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 from daneel import config
 from daneel.alignment.candidate import Candidate
-from daneel.alignment.checks import CHECKS
-from daneel.alignment.finding import VERDICTS, Finding
-from daneel.alignment.hashing import weights_hash
+from daneel.alignment.checks import CHECKS, property_files
+from daneel.alignment.finding import VERDICTS, Finding, ReadsFiles
+from daneel.alignment.hashing import file_hash, weights_hash
 from daneel.alignment.report import GateReport
 from daneel.errors import ConfigError, DaneelError
+
+CONFIG = "config.yaml"
+"""The configuration in the run folder: what the weights are the weights of."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +56,24 @@ def load_gate(name: str = "default") -> list[CheckSpec]:
     return [_spec(item, origin) for item in checks]
 
 
+def gate_names() -> list[str]:
+    """Names of the shipped gates, sorted."""
+    found = (item.name for item in _folder().iterdir())
+    return sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml"))
+
+
+def _folder() -> Traversable:
+    return resources.files("daneel") / "configs" / "gates"
+
+
 def _shipped(name: str) -> dict[str, Any]:
-    file = resources.files("daneel") / "configs" / "gates" / f"{name}.yaml"
-    if "/" in name or not file.is_file():
+    if name not in gate_names():
         raise ConfigError(
-            f"There is no gate {name!r}. Expected 'default' or the path of a .yaml file. "
-            "Type `daneel gate --help`."
+            f"There is no gate {name!r}. Expected one of {', '.join(gate_names())}, or the path of "
+            "a .yaml file. Type `daneel gate --help`."
         )
-    return config.parse_yaml(file.read_text(encoding="utf-8"), origin=f"The gate {name!r}")
+    text = (_folder() / f"{name}.yaml").read_text(encoding="utf-8")
+    return config.parse_yaml(text, origin=f"The gate {name!r}")
 
 
 def _spec(item: Any, origin: str) -> CheckSpec:
@@ -70,22 +86,56 @@ def _spec(item: Any, origin: str) -> CheckSpec:
     raise ConfigError(f"{origin} has the check {item!r}. Expected `name` or `name: {{option: 1}}`.")
 
 
-def run_gate(candidate: Candidate, checks: Sequence[CheckSpec]) -> GateReport:
-    """Run every check, whatever the others say, and report."""
+def run_gate(
+    candidate: Candidate, checks: Sequence[CheckSpec], gate: str = "a list in memory"
+) -> GateReport:
+    """Run every check, whatever the others say, and report.
+
+    What lies in RUN/properties is proved too, whether the list asks for it or not.
+
+    Args:
+        candidate: What is judged.
+        checks: The list.
+        gate: Its name, or the path of the file that it came from.
+    """
+    inputs = _hashes(candidate, [candidate.run / CONFIG])
+    if gate.endswith((".yaml", ".yml")):
+        inputs |= _hashes(candidate, [Path(gate).absolute()])
+    if property_files(candidate.run) and all(spec.name != "properties" for spec in checks):
+        checks = [*checks, CheckSpec("properties")]
+    findings = [_run_check(candidate, spec, inputs) for spec in checks]
     return GateReport(
         checkpoint=candidate.path.name,
         weights_sha256=weights_hash(candidate.weights),
         box_source=candidate.box_source,
         box_low=tuple(float(value) for value in candidate.box_low),
         box_high=tuple(float(value) for value in candidate.box_high),
-        findings=tuple(_run_check(candidate, spec) for spec in checks),
+        findings=tuple(findings),
+        gate=gate,
+        checks=tuple({"name": spec.name, "options": dict(spec.options)} for spec in checks),
+        evaluation=None if candidate.evaluation is None else dict(candidate.evaluation),
+        inputs=inputs,
     )
 
 
-def _run_check(candidate: Candidate, spec: CheckSpec) -> Finding:
+def _hashes(candidate: Candidate, paths: Iterable[Path]) -> dict[str, str]:
+    """SHA-256 of those that are there; relative to the run folder where they lie in it."""
+    return {_name(candidate, path): file_hash(path) for path in paths if path.is_file()}
+
+
+def _name(candidate: Candidate, path: Path) -> str:
+    inside = path.is_relative_to(candidate.run)
+    return (path.relative_to(candidate.run) if inside else path).as_posix()
+
+
+def _run_check(candidate: Candidate, spec: CheckSpec, inputs: dict[str, str]) -> Finding:
+    """One finding; what the check reads is added to the inputs, hashed before it is read."""
     began = time.perf_counter()
     try:
-        finding = _sane(config.from_dict(CHECKS.load(spec.name), spec.options)(candidate), spec)
+        check = config.from_dict(CHECKS.load(spec.name), spec.options)
+        if isinstance(check, ReadsFiles):
+            inputs |= _hashes(candidate, check.inputs(candidate))
+        finding = _sane(check(candidate), spec)
     except DaneelError as error:
         finding = Finding(spec.name, "unknown", detail=str(error))
     except Exception as error:  # fails closed: a crash must never read as a pass

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,3 +31,8 @@ def file_hash(path: Path) -> str:
     """SHA-256 (hex) of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def canonical_json(body: Mapping[str, Any]) -> bytes:
+    """The one way in which plain data is written down before it is hashed or signed."""
+    return json.dumps(body, sort_keys=True, separators=(",", ":")).encode()

@@ -3,11 +3,13 @@
 ::
 
     run/
-      released.json             which checkpoint, hash of its weights, hash of each of its files
-      checkpoints/released/     its files (hard links where the disk allows), and the gate's report
+      released.json             which checkpoint, hashes of its weights and files, key, signature
+      checkpoints/released/     its files (hard links where the disk allows), the configuration, and
+                                the gate's report with the evidence and the list of checks
 
 `released.json` is written last and removed first, each in one step: it is there exactly when a
-complete release is. Whoever loads `released` calls `verify_released`, which hashes everything anew.
+complete release is. It is signed with the user's key (`daneel.alignment.signing`). Whoever loads
+`released` calls `verify_released`, which checks the signature and hashes everything anew.
 """
 
 from __future__ import annotations
@@ -20,10 +22,12 @@ from typing import Any
 
 from torch import Tensor
 
+from daneel.alignment.gate import CONFIG
 from daneel.alignment.hashing import file_hash, weights_hash
 from daneel.alignment.report import FILE as REPORT_FILE
 from daneel.alignment.report import GateReport, from_dict, load_report, read_json, write_json
 from daneel.alignment.report import to_dict as report_to_dict
+from daneel.alignment.signing import TRUSTED_FILE, config_folder, sign, signature_fault
 from daneel.errors import CheckpointError
 
 MARKER = "released.json"
@@ -32,8 +36,8 @@ MARKER = "released.json"
 FOLDER = Path("checkpoints") / "released"
 """Where the released checkpoint is, below the run folder."""
 
-VERSION = 1
-"""Version of `released.json`."""
+VERSION = 2
+"""Version of `released.json`: from 2 on it is signed."""
 
 
 def release(
@@ -51,18 +55,22 @@ def release(
         leave_out: Names of files of the checkpoint that acting does not need (the replay).
 
     Raises:
-        CheckpointError: No report, an edited one, one of other weights, or one that did not pass.
+        CheckpointError: No report, an edited one, one of other weights, one that did not pass, a
+            file that changed since it was judged, or no key to sign with.
     """
     run, checkpoint = Path(run), Path(checkpoint)
     report = load_report(run)
     if report is None:
         raise _refused(run, "was not judged by the gate", "Expected its gate.json.")
     _require_passed(run, report, weights_hash(weights))
+    _require_inputs(run, report, without=())
     withdraw(run)
     folder = run / FOLDER
     _link_files(checkpoint, folder, set(leave_out))
+    if (run / CONFIG).is_file():
+        shutil.copy2(run / CONFIG, folder / CONFIG)
     write_json(folder / REPORT_FILE, report_to_dict(report))
-    write_json(run / MARKER, _marker(report, folder))
+    write_json(run / MARKER, sign(_marker(report, folder)))
     return folder
 
 
@@ -82,23 +90,26 @@ def verify_released(
         weights: What was loaded from it, if it was: then its hash is compared too.
 
     Raises:
-        CheckpointError: Nothing is released, or a file, the report or the marker was changed.
+        CheckpointError: Nothing is released, or a file, the report or the marker was changed, the
+            signature is bad or of a stranger, or a file that the checks read is another now.
     """
     run = Path(run)
     folder = run / FOLDER
     if not (run / MARKER).is_file():
         raise _refused(run, "has no released checkpoint", "Only a candidate that passed has one.")
     marker = read_json(run / MARKER)
-    if marker.get("version") != VERSION or not isinstance(marker.get("files"), dict):
-        raise _refused(run, f"has a {MARKER} of another version or program", "")
+    _require_signature(run, marker)
     if _hashes(folder) != marker["files"]:
-        raise _refused(run, "has a released checkpoint whose files were changed", "")
+        raise _refused(run, "has a released checkpoint whose files were changed")
     report = from_dict(read_json(folder / REPORT_FILE), str(folder / REPORT_FILE))
     if report.weights_sha256 != marker.get("weights_sha256"):
-        raise _refused(run, f"has a {MARKER} that names other weights than its report", "")
+        raise _refused(run, f"has a {MARKER} that names other weights than its report")
     _require_passed(
         run, report, report.weights_sha256 if weights is None else weights_hash(weights)
     )
+    # The run's own configuration may follow a resumed training; the signed copy is what is loaded.
+    _require_inputs(run, report, without=(CONFIG,))
+    load_report(run)  # raises where it was edited
     return folder
 
 
@@ -113,14 +124,36 @@ def is_released(run: str | os.PathLike[str]) -> bool:
     return (Path(run) / MARKER).is_file()
 
 
+def _require_signature(run: Path, marker: Mapping[str, Any]) -> None:
+    if marker.get("version") == 1:
+        raise _refused(run, "was released before releases were signed", "Expected a signature.")
+    if marker.get("version") != VERSION or not isinstance(marker.get("files"), dict):
+        raise _refused(run, f"has a {MARKER} of another version or program")
+    fault = signature_fault(marker)
+    if fault is not None:
+        trusted = config_folder() / TRUSTED_FILE
+        expected = f"Expected the signature of your own key or of one in {trusted}."
+        raise _refused(run, f"has a {MARKER} that {fault}", expected)
+
+
+def _require_inputs(run: Path, report: GateReport, without: Collection[str]) -> None:
+    """Files that the verdicts were read from; one that lies elsewhere may be absent here."""
+    for name, digest in report.inputs.items():
+        path = run / name  # an absolute name stays what it is
+        if name in without or (Path(name).is_absolute() and not path.exists()):
+            continue
+        if not path.is_file() or file_hash(path) != digest:
+            raise _refused(run, f"was judged by {str(path)!r}, which was changed since")
+
+
 def _require_passed(run: Path, report: GateReport, digest: str) -> None:
     if report.weights_sha256 != digest:
-        raise _refused(run, "has weights that are not those the gate judged", "")
+        raise _refused(run, "has weights that are not those the gate judged")
     if not report.passed:
         failed = ", ".join(
             f"{f.check} {f.verdict}" for f in report.findings if f.verdict != "holds"
         )
-        raise _refused(run, f"did not pass the gate ({failed or 'no findings'})", "")
+        raise _refused(run, f"did not pass the gate ({failed or 'no findings'})")
 
 
 def _link_files(checkpoint: Path, folder: Path, leave_out: set[str]) -> None:
@@ -146,11 +179,15 @@ def _marker(report: GateReport, folder: Path) -> dict[str, Any]:
 def _hashes(folder: Path) -> dict[str, str]:
     if not folder.is_dir():
         return {}
-    return {file.name: file_hash(file) for file in sorted(folder.iterdir())}
+    return {
+        file.name: file_hash(file) if file.is_file() else "no file"
+        for file in sorted(folder.iterdir())
+    }
 
 
-def _refused(run: Path, found: str, expected: str) -> CheckpointError:
-    expected = expected or "Expected exactly what passed the gate."
+def _refused(
+    run: Path, found: str, expected: str = "Expected exactly what passed the gate."
+) -> CheckpointError:
     return CheckpointError(
         f"The run {str(run)!r} {found}. {expected} Type `daneel gate {run}` to judge it."
     )

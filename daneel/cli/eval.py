@@ -9,12 +9,14 @@ from typing import Annotated, Literal
 
 import tyro
 
+from daneel.alignment import weights_hash
+from daneel.alignment.report import to_dict as report_to_dict
 from daneel.envs import EnvConfig
 from daneel.errors import ConfigError
-from daneel.evaluation import describe, evaluate, save_evaluation
+from daneel.evaluation import alignment_figures, describe, evaluate, save_evaluation
 from daneel.evaluation.evaluate import to_dict
 from daneel.evaluation.files import as_json
-from daneel.training import load_agent
+from daneel.training import agent_weights, load_agent
 
 RELEASED = "released"
 EPISODES = 20
@@ -94,22 +96,33 @@ def run(options: Options) -> int:
 
 
 def _run_single(options: Options) -> int:
-    """Evaluates a run in one environment and records `eval.json`."""
+    """Evaluates a run in one environment, with the gate's word on it, and records `eval.json`."""
     folder = Path(options.policy)
     episodes = EPISODES if options.episodes is None else options.episodes
     agent, trained, which = load_agent(folder, options.which)
     env = _env(trained.env, options.env)
+    report = alignment_figures.judged(folder, weights_hash(agent_weights(agent)))
     if not options.json:
-        print(f"{env.id}, checkpoint {which} of {folder}", file=sys.stderr)
+        print(f"{env.id}, {named(which)} of {folder}", file=sys.stderr)
     found = evaluate(
         agent, env, episodes, options.seed, checkpoint=which, num_envs=options.num_envs
     )
-    print(as_json(to_dict(found)) if options.json else describe(found))
+    if options.json:
+        gate = None if report is None else report_to_dict(report)
+        print(as_json({**to_dict(found), "gate": gate}))
+    else:
+        print(describe(found))
+        print(alignment_figures.describe(report, folder))
     if options.env is None:
         path = save_evaluation(found, folder)
         then = "" if which == RELEASED else f"; next: daneel gate {folder} --which {which}"
         print(f"recorded in {path}{then}", file=sys.stderr)
     return 0
+
+
+def named(which: str) -> str:
+    """`checkpoint released`, `checkpoint step-100, not released`."""
+    return f"checkpoint {which}" + ("" if which == RELEASED else ", not released,")
 
 
 def _env(trained: EnvConfig, other: str | None) -> EnvConfig:

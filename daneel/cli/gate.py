@@ -1,14 +1,12 @@
-"""`daneel gate`: check a candidate; release it only if every check holds."""
+"""`daneel gate`: check a candidate; release it, signed, only if every check holds."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import tyro
 from gymnasium import spaces
 from rich.console import Console
@@ -17,7 +15,6 @@ from daneel.alignment import (
     Candidate,
     CheckSpec,
     GateReport,
-    declared_box,
     is_released,
     load_gate,
     release,
@@ -25,19 +22,18 @@ from daneel.alignment import (
     run_gate,
     save_report,
     withdraw,
+    witness_path,
 )
 from daneel.alignment.report import to_dict
 from daneel.envs import EnvConfig, make_single
-from daneel.errors import SpaceError
-from daneel.evaluation import agent_weights, load_evaluation
+from daneel.evaluation import load_evaluation
+from daneel.evaluation.alignment_figures import figure, seconds
 from daneel.evaluation.evaluate import to_dict as evaluation_to_dict
-from daneel.training import RunFolder, load_agent, load_seen_range
+from daneel.training import RunFolder, build_candidate, load_agent, load_seen_range
+from daneel.training.candidates import NOT_NEEDED_TO_ACT
 
 REFUSED = 1
 """Exit code when a check does not hold."""
-
-NOT_NEEDED_TO_ACT = ("replay.json", "replay.safetensors")
-"""Files of a checkpoint that a release leaves out."""
 
 _COLOURS = {"holds": "green", "violated": "red", "unknown": "yellow"}
 
@@ -53,7 +49,7 @@ class Options:
     """Checkpoint: latest or step-N."""
 
     gate: str = "default"
-    """The list of checks: default, or the path of a .yaml file with `checks:`."""
+    """The list of checks: default, strict, or the path of a .yaml file with `checks:`."""
 
     floor: float | None = None
     """Least mean return of the evaluation, in place of the list's own floor."""
@@ -64,7 +60,8 @@ class Options:
 
 def run(options: Options) -> int:
     """Judge, write `gate.json`, release what passed, print."""
-    report = judge(options.run, options.which, load_gate(options.gate), options.floor)
+    checks = load_gate(options.gate)
+    report = judge(options.run, options.which, checks, options.floor, gate=options.gate)
     if options.json:
         print(json.dumps({"run": str(options.run), **to_dict(report)}, indent=2))
     else:
@@ -73,17 +70,32 @@ def run(options: Options) -> int:
     return 0 if report.passed else REFUSED
 
 
-def judge(run: Path, which: str, checks: list[CheckSpec], floor: float | None = None) -> GateReport:
+def judge(
+    run: Path,
+    which: str,
+    checks: list[CheckSpec],
+    floor: float | None = None,
+    gate: str = "a list in memory",
+) -> GateReport:
     """Run the checks on a checkpoint, write `gate.json`, and release the checkpoint if it passed.
 
     A release of the same weights is taken back when they do not pass any more; a release of other
     weights stays.
 
+    Args:
+        run: The run folder.
+        which: latest or step-N.
+        checks: The list.
+        floor: Least mean return, in place of the list's own.
+        gate: Name or path of the list.
+
     Raises:
-        DaneelError: There is no such run or checkpoint, or no box can be declared for it.
+        DaneelError: There is no such run or checkpoint, or no box can be declared for it, or it
+            passed and there is no key to sign with.
     """
     candidate = load_candidate(run, which)
-    report = run_gate(candidate, checks if floor is None else _with_floor(checks, floor))
+    checks = checks if floor is None else _with_floor(checks, floor)
+    report = run_gate(candidate, checks, gate)
     save_report(report, run)
     if report.passed:
         release(run, candidate.path, candidate.weights, leave_out=NOT_NEEDED_TO_ACT)
@@ -93,13 +105,22 @@ def judge(run: Path, which: str, checks: list[CheckSpec], floor: float | None = 
 
 
 def print_report(report: GateReport, run: Path) -> None:
-    """One line for each finding, and the verdict."""
+    """A table with a line for each check, its witness where it has one, and the verdict."""
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    for finding in report.findings:
-        console.print(f"{finding.verdict:<9}", style=_COLOURS[finding.verdict], end="")
-        console.print(f" {finding.check:<18} {finding.detail}")
+    width = max([len(finding.check) for finding in report.findings] + [5])
+    console.print(f"{'check':<{width}}  {'verdict':<8}  {'figure':>9}  {'time':>7}  what was found")
+    for index, finding in enumerate(report.findings):
+        console.print(f"{finding.check:<{width}}  ", end="")
+        console.print(f"{finding.verdict:<8}", style=_COLOURS[finding.verdict], end="")
+        console.print(f"  {figure(finding):>9}  {seconds(finding):>7}  {finding.detail}")
+        witness = witness_path(report, index)
+        if witness is not None:
+            console.print(f"{'':<{width + 32}}witness: {run / witness}")
+    console.print(f"{len(report.findings)} checks of {report.gate} in {report.seconds:.1f} s")
     if report.passed:
-        console.print(f"passed: {report.checkpoint} is released in {run}/checkpoints/released")
+        console.print(
+            f"passed: {report.checkpoint} is released in {run}/checkpoints/released, signed"
+        )
     else:
         console.print(f"refused: {report.checkpoint} is not released; see {run}/gate.json")
         if is_released(run):
@@ -114,21 +135,13 @@ def load_candidate(run: Path, which: str = "latest") -> Candidate:
             box can be declared.
     """
     agent, config, name = load_agent(run, which, device="cpu")
-    actor, notes = agent.actor()
-    observation, action = _spaces(config.env)
-    low, high, source = _box(observation, load_seen_range(run, which), notes)
-    ends = (action.low, action.high) if isinstance(action, spaces.Box) else (None, None)
     evaluation = load_evaluation(run)
-    return Candidate(
-        actor=actor,
-        box_low=low,
-        box_high=high,
-        box_source=source,
-        action_low=None if ends[0] is None else ends[0].astype(np.float32).ravel(),
-        action_high=None if ends[1] is None else ends[1].astype(np.float32).ravel(),
-        weights=agent_weights(agent),
-        evaluation=None if evaluation is None else evaluation_to_dict(evaluation),
-        path=RunFolder.open(run).checkpoint(name),
+    return build_candidate(
+        agent,
+        *_spaces(config.env),
+        load_seen_range(run, which),
+        None if evaluation is None else evaluation_to_dict(evaluation),
+        RunFolder.open(run).checkpoint(name),
     )
 
 
@@ -139,34 +152,6 @@ def _spaces(config: EnvConfig) -> tuple[spaces.Dict, spaces.Space[Any]]:
         return env.observation_space, env.action_space
     finally:
         env.close()
-
-
-def _box(
-    observation: spaces.Dict, seen: Mapping[str, tuple[Any, Any]], notes: Mapping[str, Any]
-) -> tuple[Any, Any, str]:
-    """The declared box of the actor's flat input: modalities in its order, sorted by default."""
-    keys = list(notes.get("keys") or sorted(observation.spaces))
-    boxes = [observation[key] for key in keys]
-    if not all(isinstance(box, spaces.Box) for box in boxes):
-        raise SpaceError(
-            f"The actor reads {', '.join(keys)}, which are not all vectors. "
-            "The gate can declare a box for vectors only. Type `daneel list checks`."
-        )
-    corners = [
-        (box.low.ravel(), box.high.ravel(), *_seen(seen, key, box.low.size))
-        for key, box in zip(keys, boxes, strict=True)
-        if isinstance(box, spaces.Box)
-    ]
-    low, high, seen_low, seen_high = (np.concatenate(ends) for ends in zip(*corners, strict=True))
-    return declared_box(low, high, seen_low, seen_high)
-
-
-def _seen(seen: Mapping[str, tuple[Any, Any]], key: str, size: int) -> tuple[Any, Any]:
-    """The range seen of one modality; NaN where none was recorded, which `declared_box` refuses."""
-    if key not in seen:
-        return np.full(size, np.nan), np.full(size, np.nan)
-    low, high = seen[key]
-    return np.asarray(low).ravel(), np.asarray(high).ravel()
 
 
 def _with_floor(checks: list[CheckSpec], floor: float) -> list[CheckSpec]:

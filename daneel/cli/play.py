@@ -13,6 +13,7 @@ import numpy as np
 import tyro
 
 from daneel.agents import Agent
+from daneel.cli.eval import named
 from daneel.envs import EnvConfig, make_single, write_video
 from daneel.errors import ConfigError, RenderError
 from daneel.training import EpisodeResult, load_agent, run_episodes
@@ -75,7 +76,7 @@ def run(options: Options) -> int:
     env = replace(trained.env, num_envs=1)
     if options.env is not None:
         env = EnvConfig(id=options.env, action_repeat=trained.env.action_repeat)
-    print(f"{env.id}, checkpoint {which} of {options.run}", file=sys.stderr)
+    print(f"{env.id}, {named(which)} of {options.run}", file=sys.stderr)
     try:
         results = _play(agent, env, options, render=options.size)
     except RenderError as error:

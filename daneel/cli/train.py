@@ -132,7 +132,8 @@ def _evaluate_and_judge(result: TrainResult) -> dict[str, Any]:
     path = result.run.path
     evaluation = _final_evaluation(result)
     try:
-        report = gate.judge(path, "latest", load_gate())
+        name = result.config.gate or "default"
+        report = gate.judge(path, "latest", load_gate(name), gate=name)
     except DaneelError as error:
         print(f"The gate could not judge this run, so nothing is released. {error}")
         passed = False

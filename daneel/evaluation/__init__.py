@@ -1,9 +1,8 @@
 """Statistics, evaluation, evidence, curves, reports and benches."""
 
-from daneel.evaluation import card, curves, plot, report
+from daneel.evaluation import alignment_figures, card, curves, plot, report
 from daneel.evaluation.evaluate import (
     Evaluation,
-    agent_weights,
     describe,
     evaluate,
     load_evaluation,
@@ -18,12 +17,14 @@ from daneel.evaluation.statistics import (
     stratified_bootstrap,
     wilson_interval,
 )
+from daneel.training import agent_weights
 
 __all__ = [
     "Evaluation",
     "Evidence",
     "Interval",
     "agent_weights",
+    "alignment_figures",
     "bootstrap_interval",
     "card",
     "curves",

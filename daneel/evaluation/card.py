@@ -7,7 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from daneel.evaluation import files, run_data
+from daneel.alignment import witness_path
+from daneel.evaluation import alignment_figures, files, run_data
 from daneel.evaluation.evaluate import Evaluation
 from daneel.evaluation.evidence import NOT_MEASURED, number
 from daneel.evaluation.markup import duration, ends
@@ -69,7 +70,20 @@ def _scores(data: RunData) -> Iterator[str]:
     if found.success_rate is not None:
         interval = ends(found.success_interval, percent=True)
         yield f"| success rate | {100 * found.success_rate:.0f} % | {interval} | {found.episodes} |"
+    yield from _alignment(data, found)
     yield f"\n{_conditions(found, data)}"
+
+
+def _alignment(data: RunData, found: Evaluation) -> Iterator[str]:
+    """The gate's word on the same weights, in the table of the scores."""
+    report = alignment_figures.judged(data.path, found.weights_sha256)
+    if report is None:
+        yield f"| gate | {NOT_MEASURED} on these weights | | |"
+        return
+    yield f"| gate | {alignment_figures.summary(report)} | | |"
+    for finding in report.findings:
+        shown = " ".join(filter(None, (finding.verdict, alignment_figures.figure(finding))))
+        yield f"| gate: {finding.check} | {shown} | | |"
 
 
 def _conditions(found: Evaluation, data: RunData) -> str:
@@ -85,11 +99,14 @@ def _gate(data: RunData) -> Iterator[str]:
         yield f"{NOT_MEASURED.capitalize()}. Type `daneel gate {data.path}`."
         return
     yield f"{'Passed' if data.gate.passed else 'Refused'}, checkpoint `{data.gate.checkpoint}`.\n"
-    yield "| check | verdict | what was found |"
-    yield "|---|---|---|"
-    for finding in data.gate.findings:
+    yield "| check | verdict | what was found | figure | time | witness |"
+    yield "|---|---|---|---|---|---|"
+    for index, finding in enumerate(data.gate.findings):
         detail = " ".join(finding.detail.replace("|", "\\|").split())
-        yield f"| {finding.check} | {finding.verdict} | {detail} |"
+        witness = witness_path(data.gate, index)
+        link = "" if witness is None else f"[{witness.name}]({witness.as_posix()})"
+        figures = f"{alignment_figures.figure(finding)} | {alignment_figures.seconds(finding)}"
+        yield f"| {finding.check} | {finding.verdict} | {detail} | {figures} | {link} |"
 
 
 def _use(data: RunData) -> str:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from daneel import config
 from daneel.agents import Agent
@@ -19,7 +17,7 @@ from daneel.envs import EnvConfig
 from daneel.errors import ConfigError
 from daneel.evaluation import files, statistics
 from daneel.evaluation.statistics import Interval
-from daneel.training import EpisodeResult, run_episodes
+from daneel.training import EpisodeResult, agent_weights, run_episodes
 
 FILE = "eval.json"
 """Name of the record in the run folder."""
@@ -98,28 +96,6 @@ def evaluate(
     seconds = time.perf_counter() - began
     digest = weights_hash(agent_weights(agent))
     return summarise(results, env, seed, checkpoint, digest, seconds)
-
-
-def agent_weights(agent: Agent) -> dict[str, Tensor]:
-    """Everything an agent has learned, by dotted name: what the gate's hash is taken over.
-
-    These are the floating-point tensors and arrays of its state. Generators and counters, which
-    acting may move, are not among them.
-    """
-    return dict(_floating("", agent.state_dict()))
-
-
-def _floating(name: str, value: Any) -> Iterator[tuple[str, Tensor]]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _floating(f"{name}.{key}" if name else str(key), item)
-    elif isinstance(value, list | tuple):
-        for at, item in enumerate(value):
-            yield from _floating(f"{name}.{at}", item)
-    elif isinstance(value, Tensor | np.ndarray):
-        tensor = torch.as_tensor(value)
-        if tensor.is_floating_point():
-            yield name, tensor
 
 
 def summarise(

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from daneel.alignment import Finding
-from daneel.evaluation import curves, markup, statistics, svg
+from daneel.evaluation import alignment_figures, curves, markup, statistics, svg
 from daneel.evaluation.curves import EPISODE_RETURN, EVAL_RETURN, EVAL_RETURNS, EVAL_SUCCESS, Series
 from daneel.evaluation.evaluate import Evaluation
-from daneel.evaluation.evidence import number
+from daneel.evaluation.evidence import NOT_MEASURED, number
 from daneel.evaluation.run_data import RunData
 from daneel.evaluation.statistics import Interval
 from daneel.evaluation.svg import Mark
@@ -137,7 +137,17 @@ def evaluation(data: RunData) -> str:
     if found.env.id != data.env_id:
         note = f"In {found.env.id}, not where it was trained. {note}"
     episodes = markup.details("Every episode", markup.scroll(_episode_table(found)))
-    return markup.section("Evaluation", _strip(found) + markup.note(note) + episodes)
+    notes = markup.note(note) + markup.note(_alignment(data, found))
+    return markup.section("Evaluation", _strip(found) + notes + episodes)
+
+
+def _alignment(data: RunData, found: Evaluation) -> str:
+    """The gate's word on the weights that were evaluated."""
+    report = alignment_figures.judged(data.path, found.weights_sha256)
+    if report is None:
+        return f"Gate: {NOT_MEASURED} on these weights. Type `daneel gate {data.path}`."
+    checks = (f"{f.check} {f.verdict} {alignment_figures.figure(f)}" for f in report.findings)
+    return f"Gate: {alignment_figures.summary(report)} ({', '.join(map(str.strip, checks))})."
 
 
 def _strip(found: Evaluation) -> str:
@@ -176,7 +186,10 @@ def gate(data: RunData) -> str:
         if data.gate.passed
         else f"Not every check holds for {data.gate.checkpoint}: it is not released."
     )
-    heads = "<tr><th>check</th><th>verdict</th><th>what was found</th></tr>"
+    heads = (
+        '<tr><th>check</th><th>verdict</th><th class="n">figure</th><th class="n">time</th>'
+        "<th>what was found</th></tr>"
+    )
     rows = "".join(_finding_row(finding) for finding in data.gate.findings)
     table = f'<table class="stack">{heads}{rows}</table>'
     box = markup.note(f"Observations declared: {data.gate.box_source}.")
@@ -190,6 +203,8 @@ def _finding_row(finding: Finding) -> str:
     return (
         f"<tr><td>{escape(finding.check.replace('_', ' '))}</td>"
         f"<td>{markup.chip(VERDICT_CHIPS[finding.verdict], finding.verdict)}</td>"
+        f'<td class="n">{alignment_figures.figure(finding)}</td>'
+        f'<td class="n">{alignment_figures.seconds(finding)}</td>'
         f"<td>{detail}</td></tr>"
     )
 

@@ -49,6 +49,7 @@ from daneel.training.config import TrainConfig
 from daneel.training.interrupt import Interrupt
 from daneel.training.loop import OnProgress, Trainer, TrainResult
 from daneel.training.ram import check_memory
+from daneel.training.rollout import EpisodeResult
 from daneel.training.run_folder import RunFolder
 from daneel.training.seeding import agent_seed, generator
 from daneel.training.stopwatch import Stopwatch
@@ -235,9 +236,13 @@ class BaselineTrainer(Trainer):
             del intervals["checkpoint"]
         return intervals
 
-    def _evaluate(self) -> bool:
+    def _run_episodes(self) -> list[EpisodeResult] | None:
         with library.untouched_generators():
-            return super()._evaluate()
+            return super()._run_episodes()
+
+    def _go_back(self, state: dict[str, Any]) -> None:
+        """Weights and optimisers only: the counters are the training's clock."""
+        super()._go_back({**state, "counters": self.agent.state_dict()["counters"]})
 
 
 class _Stopped(Exception):

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 import torch
 
 from daneel.agents import AGENTS
+from daneel.alignment import load_gate
 from daneel.config import from_dict, load_preset, preset_names
 from daneel.envs import EnvConfig, list_ids
 from daneel.errors import ConfigError, unknown_name
@@ -77,6 +78,10 @@ class TrainConfig(Generic[AgentConfig]):
     hindsight: float = 0.8
     """Share of replayed windows that get a goal reached later on, in goal environments."""
 
+    gate: str | None = None
+    """Checks that every checkpoint must pass: default, strict or the path of a .yaml file. What
+    passes is released; what does not goes back to the last release. None gates only the end."""
+
     video: bool = False
     """Film one episode when the training has ended."""
 
@@ -103,6 +108,8 @@ class TrainConfig(Generic[AgentConfig]):
         )
         self._require("device", _is_device(self.device), "cpu, cuda or cuda:N, present here")
         TRACKERS.entry(self.tracker)
+        if self.gate is not None:
+            load_gate(self.gate)
 
     def _require(self, name: str, holds: bool, expected: str) -> None:
         if not holds:
@@ -133,7 +140,15 @@ def resolve(config: TrainConfig[Any]) -> TrainConfig[Any]:
         eval_every=tenth if config.eval_every is None else config.eval_every,
         checkpoint_every=config.checkpoint_every or tenth,
         replay_capacity=config.replay_capacity or rows,
+        gate=_from_anywhere(config.gate),
     )
+
+
+def _from_anywhere(gate: str | None) -> str | None:
+    """The path of a gate's file holds wherever the run is resumed from; a name is a name."""
+    if gate is None or not gate.endswith((".yaml", ".yml")):
+        return gate
+    return str(Path(gate).absolute())
 
 
 def _free_folder(config: TrainConfig[Any]) -> Path:

@@ -6,7 +6,8 @@ each step what the uninterrupted one did: on a CPU its `metrics.jsonl` is the sa
 but for the times.
 
 Evaluations run on a copy of the agent's state: how often a run is evaluated does not change what is
-learned.
+learned. With `gate` set, what a checkpoint does not pass is taken back
+(`daneel.training.gating`): that does.
 """
 
 from __future__ import annotations
@@ -31,14 +32,16 @@ from daneel.config import to_dict
 from daneel.envs import goal_relabel, make_from_config, make_single
 from daneel.errors import CheckpointError, ConfigError, NonFiniteError
 from daneel.training import checkpoint
+from daneel.training.changes import changed_fields
 from daneel.training.collector import Collector
 from daneel.training.config import TrainConfig, from_data, resolve
+from daneel.training.gating import CheckpointGate, Judged
 from daneel.training.interrupt import Interrupt
 from daneel.training.progress import Progress
 from daneel.training.ram import check_memory
 from daneel.training.recorder import Recorder
 from daneel.training.replay import Replay, memory_bytes, saving_bytes
-from daneel.training.rollout import RolloutStopped, run_episodes
+from daneel.training.rollout import EpisodeResult, RolloutStopped, run_episodes
 from daneel.training.run_folder import RunFolder
 from daneel.training.seeding import agent_seed, generator
 from daneel.training.sizes import Sizes, measure
@@ -50,9 +53,6 @@ OnProgress = Callable[[Progress], None]
 _EVAL_ENVS = 10  # evaluation episodes side by side: a batch of ten costs little more than one
 _SHOW_SECONDS = 0.2
 _RECENT_EPISODES = 10
-MAY_CHANGE = ("steps", "tracker", "out", "video", "checkpoint_every", "device", "threads")
-"""Fields of the configuration that a resumed run may have otherwise. With another device or number
-of threads it goes on, but not bit for bit."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +198,7 @@ class Trainer:
         """Train in `run` until the last step or an interrupt; the state is saved at the end."""
         tracker = open_tracker(self.config.tracker, run.path, to_dict(self.config))
         self._run_folder, self._interrupt = run, interrupt
+        self._gate = self._open_gate(run)
         self._recorder = Recorder(run, tracker, self._watch)
         self._show("starting", sizes=measure(self.agent, getattr(self.replay, "nbytes", 0)))
         try:
@@ -220,6 +221,12 @@ class Trainer:
             overhead=self._watch.overhead(),
             notes=tuple(notes),
         )
+
+    def _open_gate(self, run: RunFolder) -> CheckpointGate | None:
+        if self.config.gate is None:
+            return None
+        self.agent.actor()  # raises now, not at the first checkpoint, what no gate can judge
+        return CheckpointGate(self.config.gate, run)
 
     def _start(self) -> None:
         self._run_folder.truncate_metrics(0)
@@ -310,16 +317,27 @@ class Trainer:
         self._watch.lap("logging")
 
     def _evaluate(self) -> bool:
-        """Run an evaluation; False when an interrupt came in between."""
+        """Run an evaluation and record it; False when an interrupt came in between."""
+        before = self._watch.total()
+        results = self._run_episodes()
+        if results is None:
+            return False
+        seconds = round(self._watch.total() - before, 3)
+        self._eval_return = self._recorder.evaluation(
+            self.step, self.collector.decisions, results, seconds
+        )
+        return True
+
+    def _run_episodes(self) -> list[EpisodeResult] | None:
+        """Episodes without exploration, or None when an interrupt came in between."""
         self._show("evaluating", now=True)
         self._watch.lap("logging")
-        before = self._watch.total()
         count = min(self.config.eval_episodes, _EVAL_ENVS)
         if not self._eval_envs:
             self._eval_envs = [make_single(self.config.env) for _ in range(count)]
         state = copy.deepcopy(self.agent.state_dict())
         try:
-            results = run_episodes(
+            return run_episodes(
                 self.agent,
                 self.config.env,
                 self.config.eval_episodes,
@@ -328,15 +346,10 @@ class Trainer:
                 should_stop=lambda: bool(self._interrupt),
             )
         except RolloutStopped:
-            return False
+            return None
         finally:
             self.agent.load_state_dict(state)
             self._watch.lap("eval")
-        seconds = round(self._watch.total() - before, 3)
-        self._eval_return = self._recorder.evaluation(
-            self.step, self.collector.decisions, results, seconds
-        )
-        return True
 
     def _show(self, activity: str, now: bool = False, sizes: Sizes | None = None) -> None:
         seconds = self._watch.total()
@@ -358,8 +371,35 @@ class Trainer:
 
     # -- checkpoints ------------------------------------------------------------------------------
 
+    def _judge(self) -> Judged | None:
+        """The gate's word on the agent as it is; what does not pass goes back to the last release.
+
+        None without a gate, and when an interrupt came in between: then nothing is taken back, and
+        the resumed run goes on as the uninterrupted one would have.
+        """
+        if self._gate is None or self._interrupt:
+            return None
+        results = self._run_episodes()
+        if results is None:
+            return None
+        space: Any = self._eval_envs[0].observation_space, self._eval_envs[0].action_space
+        seen = self.collector.seen.state_dict()
+        judged = self._gate.judge(self.agent, space, seen, results, self.step)
+        last = None if judged.report.passed else self._gate.last_released()
+        if last is not None:
+            self._go_back(last)
+        self._recorder.gate(self.step, self.collector.decisions, judged.report, last is not None)
+        self._watch.lap("eval")
+        return judged
+
+    def _go_back(self, state: dict[str, Any]) -> None:
+        """Take the agent back to this state, and forget what the one before was about to do."""
+        self.agent.load_state_dict(state)
+        self._state = None
+
     def _save(self) -> None:
-        """Write a checkpoint of everything."""
+        """Write a checkpoint of everything; with a gate, of what it let pass."""
+        judged = self._judge()
         self._show("saving", now=True)
         self._watch.lap("logging")
         tree = {
@@ -367,8 +407,10 @@ class Trainer:
             "replay": self.replay.state_dict(),
             "progress": self._progress_state(),
         }
-        self._run_folder.save_checkpoint(self.step, tree)
+        path = self._run_folder.save_checkpoint(self.step, tree)
         self._saved_at = self.step
+        if self._gate is not None and judged is not None and judged.report.passed:
+            self._gate.release(judged, path)
         self._watch.lap("checkpoint")
 
     def _progress_state(self) -> dict[str, Any]:
@@ -436,19 +478,3 @@ class Trainer:
             f" `daneel train PRESET --steps {self.config.steps}`.",
             stacklevel=2,
         )
-
-
-def changed_fields(
-    then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = ""
-) -> dict[str, tuple[Any, Any]]:
-    """Fields that differ between two configurations and may not, by dotted name."""
-    changes: dict[str, tuple[Any, Any]] = {}
-    for key in dict.fromkeys([*then, *now]):
-        name, before, after = f"{prefix}{key}", then.get(key), now.get(key)
-        if name in MAY_CHANGE or before == after:
-            continue
-        if isinstance(before, Mapping) and isinstance(after, Mapping) and name != "env.kwargs":
-            changes |= changed_fields(before, after, f"{name}.")
-        else:
-            changes[name] = (before, after)
-    return changes

@@ -5,6 +5,8 @@ Records, one JSON object each; `step` counts environment steps, `seconds` the ti
 - an episode ended: `episode_return`, `episode_length`, `success` where there is such a signal
 - an evaluation: `eval/return` (mean), `eval/returns`, `eval/lengths`, `eval/success` (share),
   `eval/seconds`
+- a checkpoint was put to the gate: `gate/passed`, `gate/holds` of `gate/checks`, and whether the
+  agent was taken back to the last release, `gate/rolled_back`
 - every `log_every` steps: `train/<metric>`, means since the last one, and `time/<phase>`, seconds
   of each phase so far
 
@@ -19,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from daneel.alignment import GateReport
 from daneel.errors import NonFiniteError
 from daneel.training.collector import FinishedEpisode
 from daneel.training.rollout import EpisodeResult
@@ -62,6 +65,17 @@ class Recorder:
             record["eval/success"] = float(np.mean(successes))
         self._write(step, decisions, record)
         return record["eval/return"]
+
+    def gate(self, step: int, decisions: int, report: GateReport, rolled_back: bool) -> None:
+        """A checkpoint was judged."""
+        verdicts = [finding.verdict for finding in report.findings]
+        record = {
+            "gate/passed": int(report.passed),
+            "gate/holds": verdicts.count("holds"),
+            "gate/checks": len(verdicts),
+            "gate/rolled_back": int(rolled_back),
+        }
+        self._write(step, decisions, record)
 
     def update(self, metrics: Mapping[str, float], step: int) -> None:
         """The agent learned; metrics are averaged until the next `means`.

@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from daneel.alignment import CHECKS, Candidate, CheckSpec, Finding, load_gate, run_gate
+from daneel import config
+from daneel.alignment import (
+    CHECKS,
+    Candidate,
+    CheckSpec,
+    Finding,
+    gate_names,
+    load_gate,
+    run_gate,
+)
 from daneel.errors import ConfigError
 from daneel.registry import Entry
 from tests.alignment.candidates import candidate
@@ -52,7 +61,7 @@ def test_the_default_gate_passes_a_good_candidate() -> None:
     """The default gate passes a good candidate."""
     report = run_gate(candidate(), load_gate())
     assert report.passed
-    assert [finding.check for finding in report.findings] == CHECKS.names()[:-1]  # no `answers`
+    assert [finding.check for finding in report.findings] == CHECKS.names()[:4]
     assert report.checkpoint == "step-100" and report.box_source == "space"
 
 
@@ -127,7 +136,23 @@ def test_a_file_that_is_no_gate_is_refused(tmp_path: Path, text: str) -> None:
         load_gate(str(file))
 
 
-@pytest.mark.parametrize("name", ["strict", "../default"])
+def test_every_shipped_list_names_checks_that_exist() -> None:
+    """With options that they have."""
+    assert gate_names() == ["default", "strict"]
+    for name in gate_names():
+        for spec in load_gate(name):
+            config.from_dict(CHECKS.load(spec.name), spec.options)
+    assert "properties" in [spec.name for spec in load_gate("strict")]
+
+
+def test_the_strict_list_refuses_a_run_without_properties() -> None:
+    """What nobody wrote down is unknown."""
+    report = run_gate(candidate(), load_gate("strict"), "strict")
+    assert report.findings[-1].verdict == "unknown" and not report.passed
+    assert "Write one there" in report.findings[-1].detail
+
+
+@pytest.mark.parametrize("name", ["stricter", "../default"])
 def test_a_gate_that_does_not_exist_is_refused(name: str) -> None:
     """A gate that does not exist is refused."""
     with pytest.raises(ConfigError, match="no gate"):

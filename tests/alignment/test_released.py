@@ -175,7 +175,7 @@ def test_a_missing_file_or_folder_is_refused(judged: Candidate) -> None:
     "change",
     [
         lambda data: data.update(weights_sha256="0" * 64),
-        lambda data: data.update(version=2),
+        lambda data: data.update(version=3),
         lambda data: data.update(files={}),
     ],
 )
@@ -239,7 +239,7 @@ def test_a_report_of_another_version_is_refused(judged: Candidate) -> None:
     assert isinstance(report, GateReport)
     from daneel.alignment import report as module
 
-    body = {**{k: v for k, v in to_dict(report).items() if k != "sha256"}, "version": 2}
+    body = {**{k: v for k, v in to_dict(report).items() if k != "sha256"}, "version": 3}
     (run / "gate.json").write_text(json.dumps({**body, "sha256": module._digest(body)}))
     with pytest.raises(CheckpointError, match="another version"):
         load_report(run)

@@ -12,7 +12,8 @@ from daneel.agents.baselines import SAC
 from daneel.cli import main
 from daneel.cli.gate import load_candidate
 from daneel.envs import EnvConfig
-from daneel.training import TrainConfig, load_agent, train
+from daneel.errors import CheckpointError
+from daneel.training import ReleasedAgent, TrainConfig, load_agent, train
 
 
 @pytest.fixture(scope="module")
@@ -106,12 +107,81 @@ def test_an_edited_report_of_a_release_is_refused_by_every_verb(
     assert "files were changed" in capsys.readouterr().err
 
 
+def test_the_table_has_figures_times_and_links_to_witnesses(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And the file behind the link holds what replays."""
+    assert main(["gate", str(run), "--floor", "1e9"]) == 1
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[0].split()[:4] == ["check", "verdict", "figure", "time"]
+    link = run / "witnesses" / "evaluation_floor.json"
+    assert f"witness: {link}" in printed
+    assert json.loads(link.read_text())["witness"]["floor"] == 1e9
+
+
+def test_eval_shows_the_gates_verdicts_on_the_same_weights(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before and after, in text and in JSON, in the card and in the report."""
+    assert main(["eval", str(run), "--episodes", "5"]) == 0
+    assert "gate    not measured: type `daneel gate" in capsys.readouterr().out
+    assert main(["gate", str(run)]) == 0
+    capsys.readouterr()
+    assert main(["eval", str(run), "--episodes", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "gate    passed, 4 of 4 checks hold" in printed and "action_bounds" in printed
+    assert main(["eval", str(run), "--episodes", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["gate"]["passed"] is True
+    assert main(["card", str(run)]) == 0
+    assert "| gate: action_bounds | holds" in (run / "card.md").read_text()
+    assert "Gate: passed, 4 of 4 checks hold" in (run / "report.html").read_text()
+
+
+def test_an_edited_gate_json_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The run's own report too, not only the release's copy."""
+    assert main(["gate", str(run)]) == 0
+    report = run / "gate.json"
+    report.write_text(report.read_text().replace('"figure": 0.0', '"figure": 9.0'))
+    capsys.readouterr()
+    assert main(["eval", str(run), "--episodes", "1"]) == 2
+    assert "not what the gate wrote" in capsys.readouterr().err
+
+
+def test_a_configuration_that_changed_is_refused(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By name and both values; what a resumed run may change does not matter."""
+    assert main(["gate", str(run)]) == 0
+    text = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(text.replace("video: false", "video: true"))
+    assert main(["eval", str(run), "--episodes", "1"]) == 0
+    (run / "config.yaml").write_text(text.replace("action_repeat: 1", "action_repeat: 2"))
+    capsys.readouterr()
+    assert main(["play", str(run), "--max-steps", "1"]) == 2
+    assert "env.action_repeat = 1, but its config.yaml now says 2" in capsys.readouterr().err
+
+
+def test_the_gymnasium_wrapper_acts_and_verifies(run: Path) -> None:
+    """At the start and at every reset."""
+    with pytest.raises(CheckpointError, match="no released checkpoint"):
+        ReleasedAgent(run)
+    assert main(["gate", str(run)]) == 0
+    env = ReleasedAgent(run)
+    env.reset(seed=0)
+    observation, reward, *_ = env.step()
+    assert env.observation_space.contains(observation) and reward == 1.0
+    (run / "released.json").unlink()
+    with pytest.raises(CheckpointError, match="no released checkpoint"):
+        env.reset()
+    env.close()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["no-such-run"], "does not exist"),
         (["RUN", "--which", "step-7"], "no checkpoint"),
-        (["RUN", "--gate", "strict"], "no gate 'strict'"),
+        (["RUN", "--gate", "stricter"], "no gate 'stricter'"),
     ],
 )
 def test_bad_input_is_explained(

@@ -2,6 +2,7 @@
 
 from daneel.alignment.checks.action_bounds import ActionBounds
 from daneel.alignment.checks.evaluation import EvaluationFloor
+from daneel.alignment.checks.properties import Properties, property_files
 from daneel.alignment.checks.weights import WeightsFinite, WeightsUnchanged
 from daneel.registry import Entry, Registry
 
@@ -27,6 +28,19 @@ CHECKS = Registry(
         "daneel.alignment.checks.evaluation:EvaluationFloor",
         "the evaluation exists, is long enough and reaches a floor",
     ),
+    Entry(
+        "properties",
+        "daneel.alignment.checks.properties:Properties",
+        "every property in RUN/properties is proved for the network",
+    ),
 )
 
-__all__ = ["CHECKS", "ActionBounds", "EvaluationFloor", "WeightsFinite", "WeightsUnchanged"]
+__all__ = [
+    "CHECKS",
+    "ActionBounds",
+    "EvaluationFloor",
+    "Properties",
+    "WeightsFinite",
+    "WeightsUnchanged",
+    "property_files",
+]

@@ -60,6 +60,11 @@ BENCHES = Registry(
         "the retrieval memory: speed, recall, kills, needles, compression, service, attention",
     ),
     Entry(
+        "safety",
+        "daneel.evaluation.bench.safety",
+        "the shield, certified controllers, rules over plans, the gate against tampering",
+    ),
+    Entry(
         "verification",
         "daneel.evaluation.bench.verification",
         "the verifier: soundness, share decided, ACAS Xu, re-proof after updates",

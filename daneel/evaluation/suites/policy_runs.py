@@ -12,9 +12,8 @@ from daneel.agents import Performer
 from daneel.alignment import weights_hash
 from daneel.envs.suites import Skill
 from daneel.errors import ConfigError
-from daneel.evaluation.evaluate import agent_weights
 from daneel.evaluation.suites.acting import Fitted, NotRunError, Policy
-from daneel.training import load_agent
+from daneel.training import agent_weights, load_agent
 
 CONFIG = "config.yaml"
 

@@ -1,0 +1,1 @@
+"""Tests of daneel.alignment.safety."""
