@@ -13,9 +13,12 @@ from daneel.alignment.gate import CheckSpec, gate_names, load_gate, run_gate
 from daneel.alignment.hashing import weights_hash
 from daneel.alignment.interval_bounds import BoundedLayer, output_bounds, register_bound
 from daneel.alignment.judging import (
+    CollectiveConstitution,
     CriticRLHF,
     DeliberativeAligner,
+    IterAlign,
     MultiStageOversight,
+    TextLayer,
     judge,
 )
 from daneel.alignment.released import (
@@ -35,12 +38,15 @@ __all__ = [
     "Candidate",
     "Check",
     "CheckSpec",
+    "CollectiveConstitution",
     "CriticRLHF",
     "DeliberativeAligner",
     "Finding",
     "GateReport",
+    "IterAlign",
     "MultiStageOversight",
     "NoBoundError",
+    "TextLayer",
     "Verdict",
     "declared_box",
     "find_violation",

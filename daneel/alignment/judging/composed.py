@@ -6,9 +6,11 @@ A layer that raises does not let a record pass: its answer is `unsure`, with the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from daneel.alignment.judging.deliberation import DeliberativeAligner
 from daneel.alignment.judging.record import Judgement, Layer, Record
+from daneel.alignment.judging.text import TextLayer
 
 GRAVITY = {"allow": 0, "unsure": 1, "refuse": 2}
 """Verdicts from the mildest to the gravest."""
@@ -30,9 +32,16 @@ def judge(records: Sequence[Record], layers: Sequence[Layer] | None = None) -> l
     )
 
 
+@cache
 def default_layers() -> tuple[Layer, ...]:
-    """Return the layers that come with the package and run offline."""
-    return (DeliberativeAligner(),)
+    """Return the layers that come with the package and run offline: the words, and the effects.
+
+    Raises:
+        MissingExtraError: The extra `judge`, which has the sentence encoder, is not installed.
+    """
+    words = TextLayer()
+    words.score(["May I?"])  # a missing encoder is said here, and not record by record
+    return (words, DeliberativeAligner())
 
 
 def answers_of(layer: Layer, records: Sequence[Record]) -> list[Judgement]:
