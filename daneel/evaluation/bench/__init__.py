@@ -54,6 +54,11 @@ BENCHES = Registry(
         "daneel.evaluation.bench.memory",
         "the retrieval memory: speed, recall, kills, needles, compression, service, attention",
     ),
+    Entry(
+        "calibration-methods",
+        "daneel.evaluation.bench.calibration_methods",
+        "intervals, identifiability, posteriors, designed excitation, residual actuators",
+    ),
 )
 """Each entry is a module with `Options`, `run(options) -> int` and `table(folder) -> str`."""
 
