@@ -49,6 +49,8 @@ class Combination:
     """What is known of them all the same: "m * l", "gain + 2 bias"."""
     words: str
     """One or two sentences for people."""
+    factors: bool
+    """The blind changes are percentages (products and ratios are known), not amounts (sums)."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def _groups(
         names = tuple(problem.names[at] for at in members)
         shape = _shape(problem, fit, members, basis)
         known, words = describe(names, fit.theta[members], basis, kind, shape)
-        groups.append(Combination(names, kind, basis, known, words))
+        groups.append(Combination(names, kind, basis, known, words, shape == "factors"))
     return groups
 
 

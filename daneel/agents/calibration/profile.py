@@ -198,8 +198,9 @@ def _one_step(problem: Problem, ends: _Ends, row: int, at: int, value: float) ->
         rest = ends.residuals[row] + ends.jacobian[row] @ np.where(free, 0.0, step)
         columns = ends.jacobian[row][:, free] * width[free]
         step[free] = width[free] * np.linalg.lstsq(columns, -rest, rcond=1e-9)[0]
-        over = free & ((theta + step < problem.low) | (theta + step > problem.high))
-        if not over.any():
+        outside = (theta + step < problem.low) | (theta + step > problem.high)
+        over = np.flatnonzero(free & outside)
+        if not len(over):
             break
         step[over] = np.clip(theta[over] + step[over], problem.low[over], problem.high[over])
         step[over] -= theta[over]

@@ -197,13 +197,13 @@ def _arm_truth(parameters: Parameters, case: str) -> Truth:
 
     def simulate(candidates: Floats) -> Floats:
         value = {name: candidates[:, at, None] for at, name in enumerate(names)}
-        return _swing(value, start, push)[..., None]
+        return swing(value, start, push)[..., None]
 
     size, colour = noise(rng)
     return assemble(parameters, simulate, size, colour, f"arm, {case or 'identifiable'}")
 
 
-def _swing(value: dict[str, Floats], start: Floats, push: Floats) -> Floats:
+def swing(value: dict[str, Floats], start: Floats, push: Floats) -> Floats:
     """Angles [N, S, T] by symplectic Euler steps under the torques `push` [S, T]."""
 
     def of(name: str, default: float) -> Floats | float:
