@@ -71,7 +71,7 @@ class PlanarArm:
         angle = q if self.absolute else np.cumsum(q, axis=2)
         speed = dq if self.absolute else np.cumsum(dq, axis=2)
         theta = _columns(angle) + (np.pi if self.upright else 0.0)
-        drive = np.broadcast_to(actions, (count, *actions.shape[1:]))
+        drive = np.broadcast_to(np.nan_to_num(actions), (count, *actions.shape[1:]))
         out = np.empty((windows.steps + 1, width, count * many))
         for step, (position, _) in enumerate(
             integrate(terms, theta, _columns(speed), drive, windows.dt)

@@ -73,7 +73,7 @@ class Cma:
             found = ledger.residuals(problem.low + np.clip(asked, 0.0, 1.0) * span)
             costs = 0.5 * np.sum(found * found, axis=1)
             search.tell(asked, np.where(np.isfinite(costs), costs, 1e300).tolist())
-        reasons = ", ".join(search.stop())
+        reasons = ", ".join(search.stop() or ())
         if self.polish and np.isfinite(ledger.cost):
             _polish(ledger, self.polish)
         return ledger.fit("maxiter" not in reasons, f"CMA-ES stopped: {reasons}")

@@ -27,10 +27,11 @@ UNITS: Mapping[str, Mapping[str, float]] = {
         "rad/s": 1.0, "deg/s": math.pi / 180, "rpm": 2 * math.pi / 60, "rev/s": 2 * math.pi,
         "m/s": 1.0, "mm/s": 1e-3,
     },
+    "enable": {"1": 1.0},
     "torque": {"Nm": 1.0, "mNm": 1e-3, "Ncm": 1e-2, "N": 1.0},
 }  # fmt: skip
 """SI value of one unit, by the signal it measures."""
-SIGNALS = ("time", "q", "dq", "command", "torque")
+SIGNALS = ("time", "q", "dq", "command", "torque", "enable")
 Spec = tuple[str, ...]
 
 
@@ -42,7 +43,8 @@ class ColumnMap:
     """Joints in the order of the columns."""
     columns: Mapping[str, Spec]
     """Column of each signal, one name a joint or one name of an array; `time`, `q` and `command`
-    or `torque` are the usual ones. A passive log has neither of the two."""
+    or `torque` are the usual ones. A passive log has neither of the two. `enable` is 0 while an
+    actuator has no power."""
     units: Mapping[str, str] = field(default_factory=dict)
     """Unit of each signal; SI and radians where nothing is said."""
     kind: Literal["torque", "position"] = "torque"

@@ -58,8 +58,10 @@ class LeastSquares:
         problem = ledger.problem
         unit = scales(problem)
 
-        def slopes(z: Floats) -> Any:
+        def differences(z: Floats) -> Floats:
             return self._slopes(ledger, z * unit) * unit
+
+        slopes: Any = differences  # scipy's stubs know the names of its own schemes only
 
         found = optimize.least_squares(
             lambda z: ledger.residuals((z * unit)[None])[0],

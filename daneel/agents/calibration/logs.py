@@ -23,6 +23,10 @@ ROWS = 10
 """Fewer rows than these in one piece are no log."""
 
 
+HELD = ("command", "enable")
+"""Signals that hold from their row to the next; the others are interpolated."""
+
+
 @dataclass(frozen=True)
 class Log:
     """One recorded run without gaps."""
@@ -40,7 +44,8 @@ class Log:
     dq: Floats
     """Velocities [T, J] in rad/s."""
     command: Floats | None
-    """Commanded torque in N m or position in rad [T, J]; None for a passive log."""
+    """Commanded torque in N m or position in rad [T, J], NaN where an actuator has no power; None
+    for a passive log."""
     torque: Floats | None
     """Measured torque [T, J] in N m; None where there is none."""
     kind: str
@@ -214,7 +219,7 @@ def _resampled(
 ) -> Log:
     dt = columns.dt or float(np.median(np.diff(time)))
     grid = time[0] + dt * np.arange(int((time[-1] - time[0]) / dt + 1e-9) + 1)
-    even = {key: _interpolated(grid, time, value) for key, value in raw.items() if key != "command"}
+    even = {key: _interpolated(grid, time, value) for key, value in raw.items() if key not in HELD}
     if columns.smooth:
         width = max(1, round(columns.smooth / dt)) | 1
         even = {key: _moving_mean(value, width) for key, value in even.items()}
@@ -227,7 +232,10 @@ def _resampled(
         even["dq"] = _differences(even["q"], dt, columns.velocity)
         how = "central, each looks one row ahead" if columns.velocity == "central" else "backward"
         notes += (f"no velocities: {how} differences of the positions",)
-    command = _held(grid, time, raw["command"]) if "command" in raw else None
+    held = {key: _held(grid, time, raw[key]) for key in HELD if key in raw}
+    command = held.get("command")
+    if command is not None and "enable" in held:
+        command = np.where(held["enable"] < 0.5, np.nan, command)
     notes += suspicions(name, columns, raw, even, dt)
     constants = {to: table.header[key] for to, key in columns.constants.items()}
     return Log(
