@@ -3,7 +3,8 @@
 Deistler, Goncalves and Macke 2022, "Truncated proposals for scalable and hassle-free
 simulation-based inference" (arXiv 2210.04815): draw parameters from the prior, simulate, learn
 q(parameters | features of the log), cut the prior down to where q puts its mass for the log at
-hand, and go again. The prior stays the prior within its cut, so plain maximum likelihood stays right.
+hand, and go again. The prior stays the prior within its cut: plain maximum likelihood stays
+right.
 
 - Coordinates: z = L^-1 (u - u_fit); u is the logarithm of what is positive, so that products and
   ratios are straight lines, except in groups that the log knows the sum of; L whitens the fit's

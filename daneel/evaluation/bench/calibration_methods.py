@@ -35,6 +35,7 @@ PARTS = Registry(
     ),
     Entry("posterior", f"{_HERE}.calibration_posteriors:measure", "samples hold the truth"),
     Entry("design", f"{_HERE}.calibration_design:measure", "a chosen excitation against random"),
+    Entry("residual", f"{_HERE}.calibration_residual:measure", "a network on top of the model"),
 )
 """Name of each part and the function that measures it."""
 
