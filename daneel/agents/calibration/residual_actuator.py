@@ -287,8 +287,9 @@ def _learn(
 ) -> int:
     """Trains until the held-out loss no longer falls; the best weights stay; passes made."""
     optimiser = torch.optim.AdamW(net.parameters(), lr=config.rate, weight_decay=config.decay)
-    best, best_loss, since = copy.deepcopy(net.state_dict()), _loss(net, *held).item(), 0
-    for epoch in range(1, config.epochs + 1):
+    best, best_loss, since, epochs = copy.deepcopy(net.state_dict()), _loss(net, *held).item(), 0, 0
+    for _ in range(config.epochs):
+        epochs += 1
         order = torch.randperm(len(train[0]), generator=generator)
         for batch in order.split(512):
             optimiser.zero_grad()
@@ -302,7 +303,7 @@ def _learn(
         if since >= config.patience:
             break
     net.load_state_dict(best)
-    return epoch
+    return epochs
 
 
 def _loss(net: ResidualActuator, features: Tensor, targets: Tensor) -> Tensor:
