@@ -35,7 +35,9 @@ JOBS: dict[str, list[Entry]] = {
     "Keep what was seen, and find it again": [
         Entry("memory", "daneel.cli.memory", "store vectors, find the nearest, serve them"),
     ],
-    "Calibrate a simulator against a real robot's logs": [],
+    "Calibrate a simulator against a real robot's logs": [
+        Entry("calibrate", "daneel.cli.calibrate", "find a robot's parameters from its logs"),
+    ],
     "Find your way": [
         Entry("list", "daneel.cli.list", "list agents, envs, presets, checks and more"),
         Entry("doctor", "daneel.cli.doctor", "see what this machine can do and what is missing"),

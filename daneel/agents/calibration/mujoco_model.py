@@ -172,6 +172,17 @@ def load_robot(
     Raises:
         CalibrationError: The file is absent or damaged, or has no such joint.
     """
+    spec = _read(path)
+    return _drivable(spec, str(path), tuple(joints), kind, dict(nominal or {}))
+
+
+def hinges(path: str | Path) -> tuple[str, ...]:
+    """Names of a model's hinges and slides."""
+    single = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
+    return tuple(joint.name for joint in _read(path).joints if joint.type in single)
+
+
+def _read(path: str | Path) -> Any:
     if not os.path.isfile(path):
         raise CalibrationError(
             f"There is no model {str(path)!r}. Expected an MJCF (.xml) or URDF file, or a preset. "
@@ -185,7 +196,7 @@ def load_robot(
             f"{path} cannot be read by MuJoCo: {str(error).strip()}. Expected a whole MJCF or URDF "
             "file with its meshes beside it. Open it with `python -m mujoco.viewer`."
         ) from error
-    return _drivable(spec, str(path), tuple(joints), kind, dict(nominal or {}))
+    return spec
 
 
 def _state_inertias(spec: Any, model: Any) -> None:

@@ -1,0 +1,180 @@
+"""`daneel calibrate`: a robot and its logs in, parameters and a better simulator out."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from daneel.errors import DaneelError
+from daneel.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    from daneel.agents.calibration.calibrate import Calibration
+    from daneel.agents.calibration.method import Progress
+    from daneel.agents.calibration.recipe import Recipe
+
+ACTIONS = Registry(
+    "action of calibrate",
+    Entry("targets", "daneel.cli.calibrate_targets", "list what can be named in a parameter file"),
+)
+"""What stands in the place of a preset; each is a module with `Options` and `run`."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Find the parameters of a robot from its logs."""
+
+    preset: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="PRESET")] = None
+    """A shipped robot with its parameters, or an action; `--model` stands for robots of yours."""
+
+    model: Path | None = None
+    """MJCF or URDF file of the robot."""
+
+    logs: tuple[Path, ...] = ()
+    """Logs: CSV, JSON, NPZ, Parquet or MATLAB 5, also as .gz."""
+
+    columns: str | None = None
+    """Column map of the logs: a YAML file, or the name of a shipped one."""
+
+    params: Path | None = None
+    """YAML file with parameters, bounds and priors; friction, gains and delay when left out."""
+
+    out: Path = Path("calibration")
+    """Folder of the calibration."""
+
+    horizon: float | None = None
+    """Seconds of each rollout, in the place of the recipe's."""
+
+    every: float | None = None
+    """Seconds from the start of one rollout to the next, in the place of the recipe's."""
+
+    measured_torque: bool | None = None
+    """Drive with the measured torque in the place of the command."""
+
+    tracker: str = "none"
+    """Where to follow the search: none, wandb or trackio."""
+
+
+def parse(argv: Sequence[str]) -> tuple[Callable[[Any], int], Any]:
+    """Reads an action with its options, or the options of a calibration."""
+    flags = (tyro.conf.FlagCreatePairsOff,)
+    if argv and argv[0] in ACTIONS.names():
+        action = ACTIONS.load(argv[0])
+        prog = f"daneel calibrate {argv[0]}"
+        return action.run, tyro.cli(action.Options, prog=prog, args=argv[1:], config=flags)
+    if argv and argv[0] in ("-h", "--help"):
+        print(_usage())
+    found = tyro.cli(Options, prog="daneel calibrate", args=argv, config=flags)
+    return calibrate, found
+
+
+def run(options: tuple[Callable[[Any], int], Any]) -> int:
+    """Does what was asked for."""
+    action, settings = options
+    return action(settings)
+
+
+def calibrate(options: Options) -> int:
+    """Reads the logs, searches, saves the folder, prints parameters and errors."""
+    from daneel.agents.calibration import calibrate as core
+    from daneel.agents.calibration.logs import read_logs
+
+    recipe = _recipe(options)
+    if not options.logs:
+        raise DaneelError(
+            "No log was given. Expected the robot's recordings. Add `--logs run1.csv run2.csv`."
+        )
+    logs = read_logs(options.logs, recipe.columns())
+    for log in logs:
+        for note in log.notes:
+            print(f"{log.name}: {note}", file=sys.stderr)
+    watch = _Watch(options)
+    try:
+        found = core.calibrate(recipe, logs, watch)
+    finally:
+        notes = watch.finish()
+    folder = core.save(found, recipe, logs, options.out)
+    print(describe(found))
+    for line in (*found.warnings, *notes):
+        print(line, file=sys.stderr)
+    print(f"calibration: {folder}", file=sys.stderr)
+    return 0
+
+
+def _recipe(options: Options) -> Recipe:
+    from daneel.agents.calibration.recipe import load_recipe, shipped, with_settings
+
+    if (options.preset is None) == (options.model is None):
+        raise DaneelError(
+            "Give a preset or a model, one of the two. Expected one of the presets "
+            f"{', '.join(shipped())}, or `--model robot.xml`. Type `daneel calibrate --help`."
+        )
+    name = options.preset if options.params is None else options.params
+    found = load_recipe(name, options.model, options.columns)
+    return with_settings(
+        found,
+        horizon=options.horizon,
+        every=options.every,
+        measured_torque=options.measured_torque,
+    )
+
+
+class _Watch:
+    """Prints how the search goes, and logs it to the tracker."""
+
+    def __init__(self, options: Options) -> None:
+        self._tracker = None
+        if options.tracker != "none":
+            from daneel.training.tracking import open_tracker
+
+            options.out.mkdir(parents=True, exist_ok=True)
+            settings = {"preset": options.preset or str(options.model)}
+            self._tracker = open_tracker(options.tracker, options.out, settings)
+        self._shown = time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        if self._tracker is not None:
+            self._tracker.log({"calibration/cost": progress.cost}, progress.evaluations)
+        if time.monotonic() - self._shown > 5.0:
+            self._shown = time.monotonic()
+            print(f"{progress.evaluations} rollouts, cost {progress.cost:.6g}", file=sys.stderr)
+
+    def finish(self) -> list[str]:
+        return [] if self._tracker is None else self._tracker.finish()
+
+
+def describe(found: Calibration) -> str:
+    """Parameters with intervals, and the errors before and after."""
+    from daneel.agents.calibration.horizons import horizon_errors
+
+    problem = found.problem
+    width = max(map(len, problem.names))
+    lines = [f"{'parameter':<{width}}  {'before':>10}  {'after':>10}  95 % interval"]
+    rows = zip(problem.names, problem.initial, found.fit.theta, found.intervals, strict=True)
+    for name, before, after, (low, high) in rows:
+        lines.append(f"{name:<{width}}  {before:>10.5g}  {after:>10.5g}  {low:.5g} .. {high:.5g}")
+    values = problem.parameters.nominal
+    ends = [values(problem.initial), values(found.fit.theta)]
+    errors = [horizon_errors(problem.simulator, end, problem.windows) for end in ends]
+    lines.append("")
+    for at, horizon in enumerate(errors[0].horizons):
+        was, now = (float(error.rmse[at]) for error in errors)
+        lines.append(f"RMSE after {horizon:g} s: {was:.4g} -> {now:.4g} rad")
+    lines.append(f"motion foreseen: {found.before:.1%} -> {found.explained:.1%}")
+    return "\n".join(lines)
+
+
+def _usage() -> str:
+    from daneel.agents.calibration.recipe import shipped
+
+    actions = "\n".join(f"  {entry.name:<12} {entry.summary}" for entry in ACTIONS.entries())
+    return (
+        f"presets: {', '.join(shipped())}\ncolumn maps: {', '.join(shipped('columns'))}\n"
+        f"actions:\n{actions}\n"
+    )
