@@ -103,7 +103,9 @@ def evaluate(options: Options) -> tuple[dict[str, HorizonErrors], list[str]]:
         "before": initial.nominal(initial.initial),
         "calibrated": load_values(options.calibration),
     }
-    sets |= {path.stem if path.is_file() else path.name: load_values(path) for path in options.against}
+    sets |= {
+        path.stem if path.is_file() else path.name: load_values(path) for path in options.against
+    }
     notes = [f"{log.name}: {note}" for log in logs for note in log.notes]
     return {
         name: horizon_errors(robot, values, windows, options.horizons)

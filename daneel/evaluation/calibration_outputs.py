@@ -52,20 +52,6 @@ def complete(
     return spread
 
 
-def describe(spread: Uncertainty) -> str:
-    """Parameters with their intervals, then what the log cannot tell apart."""
-    width = max(map(len, spread.names))
-    lines = [f"{'parameter':<{width}}  {'value':>10}  {spread.level:.0%} interval"]
-    for name, value, low, high, method in zip(
-        spread.names, spread.theta, spread.low, spread.high, spread.methods, strict=True
-    ):
-        ends = f"{low:.5g} .. {high:.5g}"
-        lines.append(
-            f"{name:<{width}}  {value:>10.5g}  {ends}{'' if method != 'bounds' else '  (bounds)'}"
-        )
-    return "\n".join([*lines, "", spread.identifiability.text])
-
-
 def _note_intervals(path: Path, spread: Uncertainty, posterior: str) -> None:
     """Puts the intervals and the blind groups into `calibration.yaml`."""
     tree = read_yaml(path)

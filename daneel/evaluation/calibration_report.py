@@ -29,6 +29,7 @@ EXTRA_CSS = """
 .plot .truth { stroke: var(--ink); stroke-width: 2.5; opacity: .55; }
 .key.truth { border-color: var(--ink); opacity: .55; }
 .key.evalline { border-color: var(--second); }
+.scroll + .note, .grid + .note { margin-top: 14px; }
 .span { position: relative; height: 14px; min-width: 150px; }
 .span i { position: absolute; top: 5px; height: 4px; border-radius: 2px; background: var(--line);
   left: 0; right: 0; }
@@ -114,9 +115,10 @@ def _tiles(
 ) -> str:
     blind = sum(group.kind == "blind" for group in spread.identifiability.combinations)
     last = f"after {before.horizons[-1]:g} s"
+    memory = f"errors last {spread.correlation} residuals" if spread.correlation else "white noise"
     tiles = [
         markup.tile(
-            "Motion foreseen", f"{max(found.explained, 0.0):.1%}", f"{_percent(found.before)} before"
+            "Motion foreseen", _percent(found.explained), f"{_percent(found.before)} before"
         ),
         markup.tile(
             f"Error {last}", f"{number(float(after.rmse[-1]))} rad",
@@ -126,10 +128,7 @@ def _tiles(
             "Cannot be told apart", str(blind) if blind else "none",
             "groups of parameters" if blind else "every parameter is seen",
         ),
-        markup.tile(
-            "Independent stretches", str(spread.blocks),
-            f"errors last {spread.correlation} residuals" if spread.correlation else "white residuals",
-        ),
+        markup.tile("Independent stretches", str(spread.blocks), memory),
     ]  # fmt: skip
     return f'<div class="tiles">{"".join(tiles)}</div>'
 
@@ -245,9 +244,8 @@ def _panel(measured: Floats, both: Floats, dt: float, title: str) -> str:
         Mark("evalline", time, _near(both[0, ::thin], measured)),
         Mark("line", time, both[1, ::thin]),
     ]
-    return (
-        f"<div><h3>{escape(title)}</h3>{svg.chart(marks, label=title, height_px=130, ticks=3)}</div>"
-    )
+    drawn = svg.chart(marks, label=title, height_px=130, ticks=3)
+    return f"<div><h3>{escape(title)}</h3>{drawn}</div>"
 
 
 def _near(path: Floats, measured: Floats) -> Floats:
@@ -268,7 +266,7 @@ def _residuals(found: Calibration, spread: Uncertainty) -> str:
     )  # fmt: skip
     correlation, _ = autocorrelation(residuals, found.problem.segments)
     lags = min(len(correlation), max(40, 3 * spread.correlation))
-    shown = correlation[:lags:max(1, lags // POINTS)]
+    shown = correlation[: lags : max(1, lags // POINTS)]
     memory = svg.chart(
         [Mark("line", np.arange(len(shown)) * max(1.0, lags // POINTS), shown)],
         label="autocorrelation of residuals", height_px=150, ticks=3, x_label="residuals apart",

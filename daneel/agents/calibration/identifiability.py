@@ -167,7 +167,8 @@ def _shape(
 ) -> Literal["factors", "terms"]:
     """Whether residuals stay the same along percentages (factors) or along amounts (terms)."""
     theta = fit.theta[members]
-    if (problem.low[members] * problem.high[members] <= 0.0).any() or (theta == 0.0).any():
+    signed = (problem.low[members] < 0.0) & (problem.high[members] > 0.0)
+    if signed.any() or (theta == 0.0).any():
         return "terms"
     length = WALK / np.abs(directions / theta).max(axis=1, keepdims=True)
     walks = np.concatenate(

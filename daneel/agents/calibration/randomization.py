@@ -1,7 +1,7 @@
 """Domain randomisation drawn from a posterior: train in the simulators that the log allows.
 
-The preset is a YAML file of whole rows, not of ranges, so that what the log ties together (a product,
-a sum) stays tied together in every draw:
+The preset is a YAML file of whole rows, not of ranges, so that what the log ties together (a
+product, a sum) stays tied together in every draw:
 
     targets: {elbow_damping: {joint/elbow/damping: 1.0}}
     distribution: samples
