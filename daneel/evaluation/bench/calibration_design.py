@@ -32,7 +32,7 @@ ARMS = 12
 RANDOM = 5
 """Random excitations of every arm."""
 GUESSES = 4
-"""Likely parameters that the choice is averaged over: one alone invites a trick that only it has."""
+"""Likely parameters that the choice is averaged over: one alone invites tricks only it has."""
 NOISE_RAD = 0.005
 NAMES = ("inertia", "damping", "friction", "gravity_torque", "gain")
 LOW = np.array([0.02, 0.005, 0.005, 0.5, 0.5])

@@ -25,7 +25,7 @@ from daneel.evaluation.bench.calibration_methods import Options, record, share
 from daneel.evaluation.bench.calibration_truths import RATE_HZ, multisine
 from daneel.evaluation.evidence import Evidence
 
-ARMS = 12
+ARMS = 6
 SAMPLES = 600
 CONFIG = ResidualConfig()
 Extra = Callable[[Floats, Floats, Floats], Floats]

@@ -1,0 +1,1 @@
+"""Tests of `daneel.agents.calibration`."""
