@@ -10,29 +10,14 @@ import csv
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from daneel.errors import DaneelError, unknown_name
+from daneel.evaluation.dataset import Dataset
+from daneel.evaluation.robot_logs import REAL_ROBOT
 
 VARIABLE = "DANEEL_DATA"
 """Environment variable that names the folder with the data."""
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A public data set and how to recognise it."""
-
-    name: str
-    """Name and folder below `DANEEL_DATA`."""
-    summary: str
-    """What it is."""
-    source: str
-    """Public place it can be had from."""
-    licence: str
-    """What its owners allow."""
-    sha256: Mapping[str, str]
-    """Hash of each file, by the file's name."""
 
 
 DATASETS: Mapping[str, Dataset] = {
@@ -106,6 +91,7 @@ DATASETS: Mapping[str, Dataset] = {
                 ),
             },
         ),
+        *REAL_ROBOT,
     )
 }
 """Every data set the project knows."""

@@ -147,6 +147,21 @@ class ArmTerms:
                 right[j] += spin * squared[i]
         return _solve(mass, right)
 
+    def torque(self, theta: Floats, omega: Floats, alpha: Floats) -> Floats:
+        """Joint torques [J, B] that link accelerations alpha [J, B] need (inverse dynamics).
+
+        Friction that depends on the load is taken at the torque without friction.
+        """
+        links = range(len(theta))
+        need = np.stack([self.gravity[i] * np.sin(theta[i]) for i in links])
+        for i in links:
+            for j in links:
+                apart = theta[i] - theta[j]
+                inertia = self.coupling[i][j] * np.cos(apart) + self.rotor[i][j]
+                need[i] += inertia * alpha[j] + self.coupling[i][j] * np.sin(apart) * omega[j] ** 2
+        joint = np.cumsum(need[::-1], axis=0)[::-1]
+        return joint + self.friction(omega, joint)
+
     def friction(self, omega: Floats, torque: Floats) -> Floats:
         """Friction torque at the joints [J, B] that turn with link speeds omega."""
         joint = self.joint

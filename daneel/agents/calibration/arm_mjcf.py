@@ -39,14 +39,15 @@ def _link(arm: PlanarArm, known: Mapping[str, float], depth: int, joint: str) ->
     above = known[f"body/{arm.joints[depth - 1]}/length"] if depth else 0.0
     gear, rotor = known[f"joint/{joint}/gear"], known[f"joint/{joint}/rotor_inertia"]
     armature = known[f"joint/{joint}/armature"] + rotor * gear**2
+    damping, dry = known[f"joint/{joint}/damping"], known[f"joint/{joint}/coulomb"]
     moment = max(body["inertia"], 1e-9)
     flat = f"{moment * (1 - DEPTH):.9g} {moment:.9g} {moment * DEPTH + 1e-9:.9g}"
     return [
         f'{pad}<body name="{joint}" pos="0 0 {down * above:.9g}">',
         f'{pad}  <inertial pos="0 0 {down * body["com"]:.9g}" mass="{body["mass"]:.9g}" '
         f'diaginertia="{flat}"/>',
-        f'{pad}  <joint name="{joint}" axis="0 -1 0" '
-        f'damping="{known[f"joint/{joint}/damping"]:.9g}" armature="{armature:.9g}" frictionloss="{known[f"joint/{joint}/coulomb"]:.9g}"/>',
+        f'{pad}  <joint name="{joint}" axis="0 -1 0" damping="{damping:.9g}" '
+        f'armature="{armature:.9g}" frictionloss="{dry:.9g}"/>',
         f'{pad}  <geom type="capsule" size="0.01" fromto="0 0 0 0 0 {down * body["length"]:.9g}" '
         'contype="0" conaffinity="0" mass="0"/>',
     ]

@@ -59,6 +59,11 @@ BENCHES = Registry(
         "daneel.evaluation.bench.calibration_methods",
         "intervals, identifiability, posteriors, designed excitation, residual actuators",
     ),
+    Entry(
+        "calibration",
+        "daneel.evaluation.bench.calibration",
+        "robots identified from real logs, beside their authors' parameter files",
+    ),
 )
 """Each entry is a module with `Options`, `run(options) -> int` and `table(folder) -> str`."""
 

@@ -1,0 +1,126 @@
+"""Simple pendulum (torque), free-swinging arms (prediction horizon), Go2 legs (last 30 %)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from daneel.agents.calibration.arm import PlanarArm
+from daneel.agents.calibration.horizons import time_to_error
+from daneel.agents.calibration.inverse import TorqueProblem
+from daneel.agents.calibration.least_squares import LeastSquares
+from daneel.agents.calibration.logs import cut, read_logs
+from daneel.agents.calibration.recipe import find_columns, load_recipe
+from daneel.agents.calibration.simulator import rollout
+from daneel.agents.calibration.tables import read_tables
+from daneel.agents.calibration.windows import cut_windows
+from daneel.evaluation import datasets
+from daneel.evaluation.bench.calibration import figure
+from daneel.evaluation.evidence import Evidence
+
+if TYPE_CHECKING:
+    from daneel.evaluation.bench.calibration import Options
+
+GO2 = Path(str(resources.files("daneel") / "configs" / "calibration" / "models" / "go2-legs.xml"))
+LIMIT = 0.2
+"""Error in rad at which a prediction has lost its robot."""
+
+
+def measure_simple(options: Options) -> list[Evidence]:
+    """Fitted on direct_collocation, torque error on ddp."""
+    del options
+    folder = datasets.locate("real_robot/dfki_simple_pendulum")
+    recipe = load_recipe("simple-pendulum")
+    train, test = (
+        read_logs([folder / f"{name}__data_measured.csv.gz"], recipe.columns())
+        for name in ("direct_collocation", "ddp")
+    )
+    arm = recipe.robot(recipe.columns())
+    assert isinstance(arm, PlanarArm)
+    problem = TorqueProblem(arm, recipe.parameters(arm), train)
+    fit = LeastSquares().fit(problem)
+    held = TorqueProblem(arm, problem.parameters, test, noise=1.0)
+    row, what = "simple pendulum, ddp run, fitted on direct_collocation", "torque RMSE"
+    value = float(np.sqrt(np.mean(held.residuals(fit.theta[None]) ** 2)))
+    details = dict(zip(problem.names, map(float, fit.theta), strict=True))
+    return [figure(row, what, "daneel", value, "N m", 0.17, details=details)]
+
+
+def measure_multiarm(options: Options) -> list[Evidence]:
+    """Seconds until the error of free-swinging arms passes 0.2 rad, on validation segments."""
+    del options
+    folder = datasets.locate("real_robot/multiarm_pendulum")
+    found = []
+    for name in ("single", "double", "triple"):
+        recipe = load_recipe(f"multiarm-{name}")
+        data = folder / f"{name.capitalize()}PendulumDataForParameterEstimation.mat"
+        problem = recipe.problem(read_logs([data], recipe.columns()))
+        fit = recipe.method().fit(problem)
+        held = read_logs([data], find_columns(f"multiarm-{name}-validation"))
+        windows = cut_windows(held, 0, 100)
+        arm = problem.simulator
+        ours = time_to_error(arm, problem.parameters.nominal(fit.theta), windows, LIMIT)
+        path = folder / f"EstimatedParameters_{name.capitalize()}Pendulum.mat"
+        theirs = time_to_error(arm, authors(path), windows, LIMIT)
+        row, what = f"multi-arm pendulum, {name}, validation segments", "mean prediction horizon"
+        bar = float(theirs.mean())
+        details = {"seconds": ours.tolist(), "length": windows.steps * windows.dt}
+        found += [
+            figure(row, what, "daneel", float(ours.mean()), "s", bar, "higher", details=details),
+            figure(row, what, "authors' file", bar, "s", details={"seconds": theirs.tolist()}),
+        ]
+    return found
+
+
+def authors(path: Path) -> dict[str, float]:
+    """The authors' estimate (m, a, L, I, k, g in their order) as targets of our arm."""
+    table = read_tables(path)[0]
+    given = np.ravel(table.columns["EstimatedParameters"])
+    links = {5: 1, 10: 2, 15: 3}[len(given)]
+    if links == 1:  # their order for one arm is a, m, I, k, g
+        given = given[[1, 0, 2, 3, 4]]
+    mass, com = given[:links], given[links : 2 * links]
+    length = np.append(given[2 * links : 3 * links - 1], 0.25)
+    inertia, damping = given[3 * links - 1 : 4 * links - 1], given[4 * links - 1 : 5 * links - 1]
+    found: dict[str, float] = {"option/world/gravity": float(given[-1])}
+    for at in range(links):
+        link = {"mass": mass, "com": com, "length": length, "inertia": inertia}
+        found |= {f"body/arm{at + 1}/{key}": float(value[at]) for key, value in link.items()}
+        found[f"joint/arm{at + 1}/damping"] = float(damping[at])
+    return found
+
+
+def measure_go2(options: Options) -> list[Evidence]:
+    """Fitted on the first 70 %, position error on the last 30 %."""
+    del options
+    recipe = load_recipe("go2", GO2)
+    log = read_logs([datasets.locate("real_robot/iit_go2_joint_chirp") / "traj_0.npz"],
+                    recipe.columns())[0]  # fmt: skip
+    edge = int(0.7 * len(log.q))
+    problem = recipe.problem([cut(log, slice(0, edge))])
+    fit = recipe.method().fit(problem)
+    windows = cut_windows([cut(log, slice(edge, len(log.q)))], 0, 100)
+
+    def rmse(values: Mapping[str, float]) -> float:
+        one = {key: np.array([value]) for key, value in values.items()}
+        simulated = rollout(problem.simulator, one, windows)[0]
+        return float(np.sqrt(np.mean((simulated - windows.q) ** 2)))
+
+    row, what = "Go2 chirp, twelve joints, last 30 %, one rollout", "position RMSE"
+    start = problem.parameters.nominal(problem.initial)
+    bare = {
+        key: 0.0 if key.endswith("frictionloss") else 0.1 if key.endswith("damping") else value
+        for key, value in start.items()
+    }
+    nominal, plain = rmse(start), rmse(bare)
+    bar = 0.6 * min(nominal, plain)
+    values = problem.parameters.nominal(fit.theta)
+    return [
+        figure(row, what, "daneel", rmse(values), "rad", bar),
+        figure(row, what, "nominal: damping 2, armature 0.01, friction 0.2", nominal, "rad"),
+        figure(row, what, "nominal: damping 0.1, armature 0.01, no friction", plain, "rad"),
+    ]
