@@ -27,6 +27,7 @@ ACTIONS = Registry(
         "daneel.cli.calibrate_evaluate",
         "error by horizon of any calibration on any log",
     ),
+    Entry("suggest", "daneel.cli.calibrate_suggest", "the next commands to record, within limits"),
     Entry("targets", "daneel.cli.calibrate_targets", "list what can be named in a parameter file"),
 )
 """What stands in the place of a preset; each is a module with `Options` and `run`."""

@@ -33,7 +33,7 @@ def record(seed: int, seconds: float = 4.0) -> np.ndarray:
     data, rows = mujoco.MjData(model), []
     waves = rng.uniform(0.3, 2.0, 4), rng.uniform(0.0, 6.0, 4)
     for at in range(int(seconds / 0.002)):
-        torque = 0.8 * float(np.sin(2 * np.pi * waves[0] * at * 0.002 + waves[1]).sum())
+        torque = 0.25 * float(np.sin(2 * np.pi * waves[0] * at * 0.002 + waves[1]).sum())
         rows.append((at * 0.002, data.qpos[0], data.qvel[0], torque))
         data.ctrl[0] = torque
         mujoco.mj_step(model, data)
