@@ -120,7 +120,7 @@ def _search(
     family = Excitation(options.kind, options.seconds, 100.0, fastest=options.fastest)
     scale = 0.1 * (parameters.high - parameters.low)
     covariance = np.cov(samples.T).reshape(len(scale), len(scale))
-    known = np.linalg.inv(covariance + np.diag((1e-6 * scale) ** 2))
+    known = np.asarray(np.linalg.inv(covariance + np.diag((1e-6 * scale) ** 2)), np.float64)
     likely = samples[:: max(1, len(samples) // LIKELY)][:LIKELY]
     predict = predictor(robot, columns, parameters, 1.0 / family.rate)
     search = DesignSearch(family, population=24, rounds=5, seed=options.seed)

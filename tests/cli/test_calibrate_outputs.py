@@ -81,3 +81,18 @@ def test_evaluate_without_a_log_says_what_to_type(
     assert "--logs" in capsys.readouterr().err
     nowhere = ["calibrate", "evaluate", "--calibration", f"{folder}/x", "--logs", "a.csv"]
     assert main(nowhere) == 2
+
+
+def test_suggested_commands_keep_the_limits_and_are_written(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And say what they would teach of every parameter."""
+    arguments = ["calibrate", "suggest", "--calibration", f"{folder}/out", "--seconds", "1"]
+    arguments += ["--command-limits", "0.8", "--joint-limits", "1.2", "--out", f"{folder}/next.csv"]
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "mass" in said and "afterwards" in said
+    rows = np.genfromtxt(folder / "next.csv", delimiter=",", names=True)
+    assert len(rows) == 100 and np.abs(rows["elbow"]).max() <= 0.8
+    arguments[6:8] = ["--command-limits", "-1"]
+    assert main([*arguments[:4], *arguments[6:]]) == 2

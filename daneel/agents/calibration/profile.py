@@ -167,7 +167,7 @@ def _follow(problem: Problem, fit: Fit, ends: _Ends, value: Floats) -> Floats:
 def _move(problem: Problem, ends: _Ends, theta: Floats) -> Floats:
     """Simulates the candidates, corrects their Jacobians, and returns their costs [E]."""
     residuals = _with_priors(problem, theta, problem.residuals(theta))
-    stable = np.isfinite(residuals).all(axis=1)
+    stable = np.all(np.isfinite(residuals), axis=1, keepdims=True)[:, 0]
     step = theta - ends.theta
     length = np.sum((step / _width(problem)) ** 2, axis=1)
     for row in np.flatnonzero(stable & (length > 1e-20)):

@@ -216,7 +216,7 @@ def missing_torque(step: Step, motion: Motion, ahead: int) -> Floats:
     pushed = [end(np.tile(np.eye(joints)[at], (count, 1))) - none for at in range(joints)]
     slopes = np.stack(pushed, axis=-1)  # [T - K, J, J]
     gap = motion.dq[ahead:] - none
-    return np.linalg.solve(slopes, gap[..., None])[..., 0]
+    return np.asarray(np.linalg.solve(slopes, gap[..., None])[..., 0], np.float64)
 
 
 def roll(
