@@ -68,7 +68,8 @@ class Options:
     """Share of intervals that should hold the true value."""
 
     posterior: Literal["bootstrap", "neural"] = "bootstrap"
-    """How samples of the parameters are drawn: refits, or a network that follows blind valleys."""
+    """How samples of the parameters are drawn: refits, or a network that follows blind valleys
+    but is too sure of the rest."""
 
     tracker: str = "none"
     """Where to follow the search: none, wandb or trackio."""
