@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -18,9 +18,16 @@ if TYPE_CHECKING:
     from daneel.agents.calibration.calibrate import Calibration
     from daneel.agents.calibration.method import Progress
     from daneel.agents.calibration.recipe import Recipe
+    from daneel.agents.calibration.uncertainty import Uncertainty
 
 ACTIONS = Registry(
     "action of calibrate",
+    Entry(
+        "evaluate",
+        "daneel.cli.calibrate_evaluate",
+        "error by horizon of any calibration on any log",
+    ),
+    Entry("suggest", "daneel.cli.calibrate_suggest", "the next commands to record, within limits"),
     Entry("targets", "daneel.cli.calibrate_targets", "list what can be named in a parameter file"),
 )
 """What stands in the place of a preset; each is a module with `Options` and `run`."""
@@ -56,6 +63,13 @@ class Options:
 
     measured_torque: bool | None = None
     """Drive with the measured torque in the place of the command."""
+
+    level: float = 0.9
+    """Share of intervals that should hold the true value."""
+
+    posterior: Literal["bootstrap", "neural"] = "bootstrap"
+    """How samples of the parameters are drawn: refits, or a network that follows blind valleys
+    but is too sure of the rest."""
 
     tracker: str = "none"
     """Where to follow the search: none, wandb or trackio."""
@@ -100,11 +114,23 @@ def calibrate(options: Options) -> int:
     finally:
         notes = watch.finish()
     folder = core.save(found, recipe, logs, options.out)
-    print(describe(found))
+    spread = _complete(options, found, folder)
+    print(describe(found, spread))
     for line in (*found.warnings, *notes):
         print(line, file=sys.stderr)
     print(f"calibration: {folder}", file=sys.stderr)
     return 0
+
+
+def _complete(options: Options, found: Calibration, folder: Path) -> Uncertainty:
+    """Intervals, posterior, preset and report; the fit itself is in the folder already."""
+    from daneel.agents.calibration.neural_posterior import NeuralPosterior
+    from daneel.agents.calibration.posterior import Bootstrap
+    from daneel.evaluation.calibration_outputs import complete
+
+    sampler = Bootstrap() if options.posterior == "bootstrap" else NeuralPosterior()
+    title = options.preset or str(options.model)
+    return complete(found, folder, title, level=options.level, sampler=sampler)
 
 
 def _recipe(options: Options) -> Recipe:
@@ -149,16 +175,22 @@ class _Watch:
         return [] if self._tracker is None else self._tracker.finish()
 
 
-def describe(found: Calibration) -> str:
+def describe(found: Calibration, spread: Uncertainty) -> str:
     """Parameters with intervals, and the errors before and after."""
     from daneel.agents.calibration.horizons import horizon_errors
 
     problem = found.problem
     width = max(map(len, problem.names))
-    lines = [f"{'parameter':<{width}}  {'before':>10}  {'after':>10}  95 % interval"]
-    rows = zip(problem.names, problem.initial, found.fit.theta, found.intervals, strict=True)
-    for name, before, after, (low, high) in rows:
-        lines.append(f"{name:<{width}}  {before:>10.5g}  {after:>10.5g}  {low:.5g} .. {high:.5g}")
+    head = f"{spread.level:.0%} interval"
+    lines = [f"{'parameter':<{width}}  {'before':>10}  {'after':>10}  {head}"]
+    ends = zip(spread.low, spread.high, spread.methods, strict=True)
+    rows = zip(problem.names, problem.initial, found.fit.theta, ends, strict=True)
+    for name, before, after, (low, high, method) in rows:
+        said = "  the log says nothing" if method == "bounds" else ""
+        lines.append(
+            f"{name:<{width}}  {before:>10.5g}  {after:>10.5g}  {low:.5g} .. {high:.5g}{said}"
+        )
+    lines += ["", spread.identifiability.text]
     values = problem.parameters.nominal
     ends = [values(problem.initial), values(found.fit.theta)]
     errors = [horizon_errors(problem.simulator, end, problem.windows) for end in ends]
