@@ -78,6 +78,8 @@ BENCHES = Registry(
         "judging-text",
         "daneel.evaluation.bench.judging_text",
         "harm in words: a crowd's constitution, unseen requests, disguises, red-team rules",
+    ),
+    Entry(
         "calibration-methods",
         "daneel.evaluation.bench.calibration_methods",
         "intervals, identifiability, posteriors, designed excitation, residual actuators",
