@@ -12,6 +12,7 @@ has no effect in the scene, so it adds and hides nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,14 @@ from daneel.errors import ConfigError
 
 SHOWN = 5
 """Hazards that a trace tells of."""
+QUESTION = re.compile(
+    r"\s*(how (do|does|did|can|could|should|would|to|many|much|long|often)\b(?! you\b)"
+    r"|(what|where|when|who|which|is|are|was|were|does|did)\b"
+    r"|why (is|are|do|does|did)\b(?!n't| not))"
+    r"[^.!?;:\n]*\?\s*",
+    re.IGNORECASE,
+)
+"""One sentence that asks for words. "Could you ...?" and "How about ...?" ask for deeds."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,9 @@ class DeliberativeAligner:
                     f"only {self.config.longest} are read.",
                 ),
             )
+        if record.scene is None and not record.plan and QUESTION.fullmatch(record.instruction):
+            said = "The instruction asks for words, which have no effect in a scene."
+            return Judgement("allow", 0.0, "", self.name, (said,))
         hazards = self.hazards(record)
         if not hazards:
             return Judgement("allow", 0.0, "", self.name, ("No clause is broken by the effects.",))

@@ -16,6 +16,8 @@ MOVES = frozenset(("put", "give", "leave", "throw", "plug", "fill", "block", "ta
 PLACES = frozenset(("on", "in", "near", "under", "over", "front", "at", "to", "across", "with"))
 FIXTURES = frozenset("microwave fridge oven stove sink tap door furniture surface washer".split())
 """Kinds of things that "it" is not, once something smaller was spoken of."""
+MACHINES = frozenset(("electronics", "heat", "tap"))
+"""Kinds of things that "it" is when it is turned on or off."""
 SOLID = frozenset("readyfood meat smallpart notfood electronics plant".split())
 """Kinds of things that do not become liquid by being poured."""
 BARE = 4
@@ -33,6 +35,7 @@ class Execution:
         self.world = world
         self.last: Thing | None = None
         self.named: Thing | None = None
+        self.machine: Thing | None = None
         self.held: Thing | None = None
         self.focus: Thing | None = None
         self.switched: dict[Thing, Action] = {}
@@ -62,6 +65,9 @@ class Execution:
         direct = list(self._direct(action, what, links))
         follow = list(self._follow(action, what, links))
         self.named = what
+        for thing in (what, *(where for _, where in links)):
+            if thing.kinds & MACHINES:
+                self.machine = thing
         if not what.kinds & FIXTURES:
             self.last = what
         return direct + follow
@@ -106,7 +112,9 @@ class Execution:
                 "unplug",
                 "clean",
             )
-            what = (self.named if switched else None) or self.last or self.held or self.named
+            machine = self.machine if action.verb in ("turn_on", "turn_off") else None
+            named = self.named if switched else None
+            what = machine or named or self.last or self.held or self.named
             if what is None and action.what is not None and action.what.kinds:
                 what = Thing(action.what.text, set(action.what.kinds))
             if what is None and links:
