@@ -21,8 +21,15 @@ def make(name: str = "gru", local: str = "gru", *, cross_patch: bool = False) ->
     model = MegaByte.of(
         name, local, patch=PATCH, cross_patch=cross_patch, dims=(16, 8), depths=(1, 1)
     )
-    torch.nn.init.normal_(model.to_local[1].weight)  # it begins at zero
+    torch.nn.init.normal_(speaks(model))  # it begins at zero
     return model.double().eval()
+
+
+def speaks(model: MegaByte) -> Tensor:
+    """The weights by which the global model speaks to the local one."""
+    weight = model.to_local[1].weight
+    assert isinstance(weight, Tensor)
+    return weight
 
 
 def text(batch: int, length: int) -> Tensor:
@@ -139,7 +146,7 @@ def test_the_local_model_sees_over_the_border_only_when_told_to() -> None:
     """With a global model that says nothing, the second patch depends on the first or does not."""
     for cross_patch in (False, True):
         model, data = make(cross_patch=cross_patch), text(1, 2 * PATCH)
-        torch.nn.init.zeros_(model.to_local[1].weight)
+        torch.nn.init.zeros_(speaks(model))
         other = data.clone()
         other[0, PATCH - 1] = (data[0, PATCH - 1] + 1) % 256
         moved = (model(data)[0] - model(other)[0])[:, PATCH:].abs().max().item()

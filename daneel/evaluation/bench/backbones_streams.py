@@ -83,8 +83,8 @@ def gradients(options: Any) -> Iterator[Evidence]:
         "p99": after[int(0.99 * len(after))], "bits": bits,
         "every 100th": [round(norm, 4) for norm in norms[::100]],
     }  # fmt: skip
-    yield _figure(BYTES_ROW, f"{NORM}, most", "hyena", after[-1], "", GRADIENT_LIMIT, details)
-    yield _figure(BYTES_ROW, f"{NORM}, median", "hyena", details["median"], "", None, details)
+    yield _figure(BYTES_ROW, f"{NORM}, most", "hyena", after[-1], "(L2)", GRADIENT_LIMIT, details)
+    yield _figure(BYTES_ROW, f"{NORM}, median", "hyena", details["median"], "(L2)", None, details)
 
 
 def learn(model: ByteLM, data: torch.Tensor, chunk: int) -> tuple[list[float], float]:

@@ -40,7 +40,7 @@ TREE = {
 def planted_log(seconds: float = 3.0, noise: float = 0.0, seed: int = 0) -> Log:
     """A run of the planted arm under sines, its velocities those of the simulation."""
     dt = 0.004
-    time = dt * np.arange(round(seconds / dt))
+    time = np.asarray(dt * np.arange(round(seconds / dt)), np.float64)
     command = np.stack([0.8 * np.sin(5 * time), 0.4 * np.sin(8 * time + 1)], axis=1)
     still = np.zeros_like(command)
     log = Log("planted", JOINTS, dt, time, still, still, command, None, "torque", {}, (), "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ SWING = np.stack([np.sin(3 * TIME), np.cos(2 * TIME)], axis=1)
 
 
 def _npz(path: Path, time: np.ndarray = TIME, **signals: np.ndarray) -> Path:
-    np.savez(path, t=time, **signals)
+    arrays: dict[str, Any] = {"t": time, **signals}
+    np.savez(path, **arrays)
     return path
 
 

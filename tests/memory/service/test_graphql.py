@@ -164,7 +164,7 @@ def test_bounds(service: Service) -> None:
 
 def test_a_document_is_validated_once(service: Service) -> None:
     """The second request with the same one finds what was said of it."""
-    remembered = ValidationCache().cached_validate_document
+    remembered: Any = ValidationCache().cached_validate_document
     asked = {"q": packed(np.ones((1, 4))), "k": 1}
     service.post(SEARCH, asked)
     before = remembered.cache_info()
