@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -90,14 +91,32 @@ def layer_inputs(backbone: nn.Module, x: Tensor, layer: int) -> tuple[nn.Module,
     """What enters layer `layer` of a stack when it reads `x [1, T, D]`: the arguments above."""
     _require_one(x)
     chosen = backbone.get_submodule(f"layers.{layer}")
-    kept: list[tuple[Tensor, State]] = []
-    handle = chosen.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[:2]))
+    kept: list[tuple[Any, ...]] = []
+    handle = chosen.register_forward_pre_hook(lambda _, inputs: kept.append(inputs))
     try:
         with torch.no_grad():
             backbone(x)
     finally:
         handle.remove()
-    return chosen, kept[0][0], kept[0][1]
+    inner, state, _, *more = kept[0]
+    if not more:
+        return chosen, inner, state
+    beside = more[0]
+    joined = inner if beside is None else torch.cat([inner, beside], -1)
+    return _Beside(chosen, inner.shape[-1]), joined, state
+
+
+class _Beside(nn.Module):
+    """A layer of rwkv with the values of the first layer, which it reads, beside its input."""
+
+    def __init__(self, layer: nn.Module, width: int) -> None:
+        super().__init__()
+        self.layer, self.width = layer, width
+
+    def forward(self, x: Tensor, state: State, resets: Tensor | None) -> tuple[Tensor, State]:
+        beside = x[..., self.width :] if x.shape[-1] > self.width else None
+        y, after, _ = self.layer(x[..., : self.width], state, resets, beside)
+        return y, after
 
 
 def gradient_attribution(model: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
