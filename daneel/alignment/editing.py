@@ -153,9 +153,7 @@ class GradientPatchEditor:
         with torch.no_grad():
             self.linear.weight += patch
         says = [self.says(prompt, request.target) for prompt in paraphrases]
-        same = [
-            complete(self.model, o, 8) == old for o, old in zip(others, before[1], strict=True)
-        ]
+        same = [complete(self.model, o, 8) == old for o, old in zip(others, before[1], strict=True)]
         return EditReport(
             said=self.says(request.prompt, request.target),
             paraphrases=sum(says) / len(says) if says else 1.0,

@@ -95,7 +95,9 @@ def _card(name: str, head: int, steps: int, record: _Head) -> str:
 def _arcs(edges: Sequence[_Edge], steps: int) -> str:
     drawn = []
     for edge in sorted(edges, key=lambda e: e.share):
-        left, right = (4 + (_WIDTH - 8) * place / max(steps - 1, 1) for place in (edge.key, edge.query))
+        left, right = (
+            4 + (_WIDTH - 8) * place / max(steps - 1, 1) for place in (edge.key, edge.query)
+        )
         # Nearby looks of a long run would have no width: the arc is at least a hairline high.
         top = _ARCS - max(6.0, min(_ARCS - 6.0, (right - left) / 2))
         drawn.append(

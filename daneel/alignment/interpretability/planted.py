@@ -118,7 +118,11 @@ def plant_channel(backbone: nn.Module, generator: torch.Generator) -> tuple[Site
     for name, module in backbone.named_modules():
         # Names alone do not tell: the low-rank maps of rwkv have a `down` that ends elsewhere.
         last = name.split(".")[-1]
-        if isinstance(module, nn.Linear) and last in ("out", "down") and len(module.weight) == width:
+        if (
+            isinstance(module, nn.Linear)
+            and last in ("out", "down")
+            and len(module.weight) == width
+        ):
             module.weight -= direction[:, None] * (direction @ module.weight)
             if module.bias is not None:
                 module.bias -= direction * (direction @ module.bias)

@@ -63,7 +63,9 @@ class HeadRecord:
         self.entropy += float(trace.entropy[:, head].sum())
         self.distances += trace.distances[:, head].sum(0).double()
         for query, keys, shares in zip(
-            trace.places.tolist(), trace.edges[:, head].tolist(), trace.shares[:, head].tolist(),
+            trace.places.tolist(),
+            trace.edges[:, head].tolist(),
+            trace.shares[:, head].tolist(),
             strict=True,
         ):
             for key, share in zip(keys, shares, strict=True):
@@ -203,9 +205,7 @@ class AttentionVisualizer:
         keys = torch.cat([cached.to(k.dtype), rotate(k, cos, sin)], 1)[0]
         chosen = torch.linspace(0, len(places) - 1, min(self.options.queries, len(places))).long()
         first = start - cached.shape[1]
-        blocks = (
-            (first + i, keys[i : i + _BLOCK]) for i in range(0, len(keys), _BLOCK)
-        )
+        blocks = ((first + i, keys[i : i + _BLOCK]) for i in range(0, len(keys), _BLOCK))
         turned = rotate(q, cos, sin)[0]
         self.trace(name, turned[chosen], places[chosen], blocks, window=layer.window)
         self.steps = max(self.steps, int(places[-1]) + 1)

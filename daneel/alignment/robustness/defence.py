@@ -86,9 +86,7 @@ class Smoothed(nn.Module):
         seed: Of the noise.
     """
 
-    def __init__(
-        self, network: nn.Module, sigma: float, copies: int = 32, seed: int = 0
-    ) -> None:
+    def __init__(self, network: nn.Module, sigma: float, copies: int = 32, seed: int = 0) -> None:
         """Keeps the network."""
         super().__init__()
         self.network, self.sigma, self.copies, self.seed = network, sigma, copies, seed

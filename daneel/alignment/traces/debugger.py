@@ -69,7 +69,11 @@ class ReasoningDebugger:
         Raises:
             ConfigError: there is no step.
         """
-        steps = [line for line in trace.splitlines() if line.strip()] if isinstance(trace, str) else list(trace)
+        steps = (
+            [line for line in trace.splitlines() if line.strip()]
+            if isinstance(trace, str)
+            else list(trace)
+        )
         if not steps:
             raise ConfigError("The trace is empty. Expected at least one step. Pass its lines.")
         formulas, unread = read_trace(steps)

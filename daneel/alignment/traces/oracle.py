@@ -147,7 +147,9 @@ class _Encoding:
         total = self._number(linear.constant)
         for key, factor in linear.terms:
             # Things are counted in whole numbers; everything else is measured.
-            kind = self.z3.ToReal(self.z3.Int(key)) if key.startswith("count ") else self.z3.Real(key)
+            kind = (
+                self.z3.ToReal(self.z3.Int(key)) if key.startswith("count ") else self.z3.Real(key)
+            )
             total = total + self._number(factor) * kind
         return total
 

@@ -88,7 +88,9 @@ _OPENERS = re.compile(
 def cleaned(sentence: str) -> str:
     """Lower case, contractions written out, numbering and openers dropped."""
     text = sentence.strip().lower().replace("\u2019", "'")
-    text = re.sub(r"^(?:(?:step|line|fact|premise|claim)\s*\d+\s*[:.)-]?|\d+\s*[.:)]|[-*\u2022])\s*", "", text)
+    text = re.sub(
+        r"^(?:(?:step|line|fact|premise|claim)\s*\d+\s*[:.)-]?|\d+\s*[.:)]|[-*\u2022])\s*", "", text
+    )
     for short, full in (("can't", "cannot"), ("won't", "will not"), ("n't", " not")):
         text = text.replace(short, full)
     text = text.replace("cannot", "can not").replace("no longer", "now not").rstrip(" .!")
@@ -99,7 +101,9 @@ def cleaned(sentence: str) -> str:
 
 def name(phrase: str) -> str:
     """A thing's name: no article, no stray marks."""
-    text = re.sub(r"^(?:both |either |the |a |an |its |their |his |her |my |our )+", "", phrase.strip())
+    text = re.sub(
+        r"^(?:both |either |the |a |an |its |their |his |her |my |our )+", "", phrase.strip()
+    )
     return re.sub(r"[^\w +-]", "", text).strip()
 
 

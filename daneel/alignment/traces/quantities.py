@@ -47,7 +47,9 @@ def quantity(dimension: str, thing: str) -> Linear | None:
     if (value := number(thing)) is not None:
         return Linear((), value)
     thing = name(thing)
-    if of := re.fullmatch(r"(height|age|weight|cost|price|speed|length|temperature|size) of (.+)", thing):
+    if of := re.fullmatch(
+        r"(height|age|weight|cost|price|speed|length|temperature|size) of (.+)", thing
+    ):
         dimension, thing = of[1].replace("price", "cost"), name(of[2])
     elif own := re.fullmatch(r"(.+?)s (height|age|weight|cost|price|speed|size)", thing):
         dimension, thing = own[2].replace("price", "cost"), own[1]
@@ -236,7 +238,8 @@ def _equal_sum(parts: list[Linear | None], right: str, relation: Relation) -> Fo
     if len(known) != len(parts) or other is None:
         return None
     total = Linear(
-        tuple(term for part in known for term in part.terms), sum((p.constant for p in known), Fraction(0))
+        tuple(term for part in known for term in part.terms),
+        sum((p.constant for p in known), Fraction(0)),
     )
     return Compare(total, relation, other)
 
@@ -250,7 +253,9 @@ def _expression(text: str) -> Linear | None:
     """`2 x + y - 3`: sums of names and numbers, a factor in front of a name."""
     terms: list[tuple[str, Fraction]] = []
     constant = Fraction(0)
-    for sign, part in re.findall(r"([+-]|\bplus\b|\bminus\b)?\s*([^+-]+?)\s*(?=[+-]|\bplus\b|\bminus\b|$)", text.strip()):
+    for sign, part in re.findall(
+        r"([+-]|\bplus\b|\bminus\b)?\s*([^+-]+?)\s*(?=[+-]|\bplus\b|\bminus\b|$)", text.strip()
+    ):
         factor = Fraction(-1 if sign in ("-", "minus") else 1)
         product = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:\*|times)?\s*([a-z].*)", part)
         scaled = Fraction(product[1]) if product else Fraction(1)
@@ -267,7 +272,9 @@ def _scaled(linear: Linear, factor: Fraction) -> Linear:
 
 
 def _worded(found: re.Match[str]) -> Formula | None:
-    relation = _relation({"equals": "equal to", "exceeds": "more than"}.get(found["bound"], found["bound"]))
+    relation = _relation(
+        {"equals": "equal to", "exceeds": "more than"}.get(found["bound"], found["bound"])
+    )
     return compare(_expression(found["a"]), relation, _expression(found["b"]))
 
 

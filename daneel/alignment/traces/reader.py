@@ -19,7 +19,16 @@ from daneel.alignment.traces.formulas import (
     Not,
     Prop,
 )
-from daneel.alignment.traces.phrases import COLOURS, EVENTS, OPPOSITES, cleaned, name, number, stem, stems
+from daneel.alignment.traces.phrases import (
+    COLOURS,
+    EVENTS,
+    OPPOSITES,
+    cleaned,
+    name,
+    number,
+    stem,
+    stems,
+)
 from daneel.alignment.traces.quantities import read_quantity
 
 _MOST_WORDS = 9
@@ -231,13 +240,14 @@ _RULES: list[tuple[re.Pattern[str], Handler]] = [
         (r"(?:all|every|each|any)(?: of the| single)? (?P<k>.+?) (?:is|are|can|will|must be)(?: an?)? (?P<p>.+)", _every(True)),
         (r"(?:no|none of the) (?P<k>[\w -]+?) (?:is|are|can|will)(?: an?)? (?P<p>.+)", _every(False)),
         (r"(?:some|at least one) (?P<k>[\w -]+?) (?:is|are|can|will)(?: an?)? (?P<p>.+)", _every(True, True)),
-        (rf"(?P<x>.+?) (?:is|was|are|were|stays|remains|sits|lies|stands|rests|can be found|is located|is placed|is kept|is stored)(?P<no> not)? (?:in|inside|at|on|within|inside of|located in|stored in|placed on|placed in) (?P<y>(?:the |a |an |room |box )?[\w -]+)(?<! time)(?<! on)(?<! off)", _located),
+        (r"(?P<x>.+?) (?:is|was|are|were|stays|remains|sits|lies|stands|rests|can be found|is located|is placed|is kept|is stored)(?P<no> not)? (?:in|inside|at(?! most| least)|on|within|inside of|located in|stored in|placed on|placed in) (?P<y>(?:the |a |an |room |box )?[\w -]+)(?<! time)(?<! on)(?<! off)", _located),
         (r"(?:the robot|\w+|we|the agent|the arm) (?:moves|moved|puts|put|places|placed|carries|carried|brings|brought|takes|took|transfers) (?P<x>.+?) (?:from .+? )?(?:in|into|to|on|onto|inside) (?P<y>.+)", _moved),
         (r"(?P<x>.+?) (?:is|was|gets|has been) (?:moved|carried|brought|put|taken|transferred)(?: from .+?)? (?:in|into|to|on|onto|inside) (?P<y>.+)", _moved),
         (r"(?P<x>.+?) (?:goes|went|walks|walked|drives|drove|moves|moved|travels|travelled) (?:from .+? )?(?:in|into|to|onto) (?P<y>.+)", _moved),
         (rf"(?:the robot|\w+|we|the agent|the arm) (?P<verb>{'|'.join(EVENTS)}) (?P<y>.+)", _changed),
         (r"(?:the robot|\w+|we|the agent) (?:turns|turned|switches|switched) (?P<way>on|off) (?P<y>.+)", _switched),
         (r"(?:the robot|\w+|we|the agent) (?:turns|turned|switches|switched) (?P<y>.+) (?P<way>on|off)", _switched),
+        (r"(?P<x>.+?) (?:is|are) now (?:stored |located |lying |placed |standing )?(?:in|inside|on|at) (?P<y>.+)", _moved),
         (r"(?P<x>.+?) (?:is|are|has) now (?P<p>.+)", _passed),
     )
 ]  # fmt: skip
