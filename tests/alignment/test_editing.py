@@ -28,6 +28,7 @@ def trained() -> ByteLM:
 
 
 def test_an_edit_says_the_target_is_of_rank_one_and_can_be_undone() -> None:
+    """An edit says the target is of rank one and can be undone."""
     model = trained()
     editor = GradientPatchEditor(model, PLACE, TEXT, Search(beginnings=2))
     assert editor.says("Zorva is ", "red")
@@ -47,11 +48,13 @@ def test_an_edit_says_the_target_is_of_rank_one_and_can_be_undone() -> None:
 
 
 def test_complete_is_greedy() -> None:
+    """Complete is greedy."""
     model = trained()
     assert complete(model, "Zorva is ", 3) == b"red"
 
 
 def test_bad_requests_are_refused() -> None:
+    """Bad requests are refused."""
     with pytest.raises(ConfigError, match="does not name the subject"):
         Edit("The sky is ", "sea", "blue")
     with pytest.raises(ConfigError, match=r"mlp\.down"):

@@ -1,4 +1,4 @@
-"""Places inside a network that can be read and written: a module's input or output, or a part of it.
+"""Places in a network that can be read and written: a module's input or output, or a part of it.
 
 A `Site` is found by name, so it works on any torch module. `heads` and `channels` list the ones
 that matter in our backbones: what a mixer hands to its output map `out`, cut into heads or single

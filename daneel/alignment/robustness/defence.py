@@ -10,7 +10,7 @@ Legend: B rows, N noisy copies.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +32,7 @@ class Training:
     """Rows a step."""
     rate: float = 2e-3
     """Of Adam."""
-    attack: PGD = PGD(steps=5, restarts=1)
+    attack: PGD = field(default_factory=lambda: PGD(steps=5, restarts=1))
     """What it is trained against."""
     clean: float = 0.5
     """Share of the loss on rows as they are."""

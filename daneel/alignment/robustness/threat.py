@@ -88,8 +88,8 @@ class Misclassify(Goal):
 
     Args:
         labels: `[B]`, the right classes.
-        margin: Whether the loss is the margin of the best wrong logit (it does not saturate; Carlini
-            and Wagner 2017, arXiv 1608.04644) rather than the cross-entropy.
+        margin: Whether the loss is the margin of the best wrong logit (it does not saturate;
+            Carlini and Wagner 2017, arXiv 1608.04644) rather than the cross-entropy.
     """
 
     def __init__(self, labels: Tensor, margin: bool = False) -> None:

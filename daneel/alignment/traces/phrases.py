@@ -67,8 +67,8 @@ UNITS = {
     "degrees": ("temperature", 1),
 }  # fmt: skip
 _DROPPED = frozenset(
-    "the a an is are was were be been being do does did will would can could has have had also then "
-    "that this there it its currently really indeed still now both to of".split()
+    "the a an is are was were be been being do does did will would can could has have had also "
+    "then that this there it its currently really indeed still now both to of".split()
 )
 _OPENERS = re.compile(
     r"^(?:so|thus|hence|therefore|also|then|next|finally|moreover|furthermore|additionally|"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from fractions import Fraction
@@ -27,7 +28,11 @@ _COMPARATIVE = "|".join(sorted(DIMENSIONS, key=len, reverse=True)) + r"|\w{2,}er
 _PLACE = "|".join(sorted(PLACES, key=len, reverse=True))
 _UNIT = "|".join(sorted(UNITS, key=len, reverse=True))
 _BE = r"(?:is|are|was|were|must be|has to be|will be)"
-_BOUND = r"(?P<bound>at least|at most|no more than|no less than|no fewer than|more than|less than|fewer than|greater than|over|under|exactly|precisely|equal to|not)?"
+_BOUND = (
+    r"(?P<bound>at least|at most|no more than|no less than|no fewer than|"
+    r"more than|less than|fewer than|greater than|over|under|exactly|precisely|"
+    r"equal to|not)?"
+)
 
 
 def read_quantity(text: str) -> Formula | None:
@@ -112,7 +117,8 @@ def _event(phrase: str) -> str:
     text = re.sub(
         r"\s+(?:(?:must|should|has to|have to|will|can|needs to|does|did) )?(?:only )?(?:not )?(?:be )?"
         r"(?:happens?|occurs?|comes?|takes? place|starts?|begins?|ends?|finish(?:es)?|is done|done|"
-        r"is performed|performed|is executed|executed|is scheduled|scheduled|is carried out|happened|"
+        r"is performed|performed|is executed|executed|is scheduled|"
+        r"scheduled|is carried out|happened|"
         r"occurred|came|took place|is|was|are|were)$",
         "",
         phrase.strip(),
@@ -133,7 +139,7 @@ def _between(found: re.Match[str]) -> Formula | None:
 def _sequence(found: re.Match[str]) -> Formula | None:
     parts = re.split(r",?\s*(?:and )?(?:then|after that|finally|followed by|next)\s+", found["a"])
     times = [quantity("time", _event(part.strip(" ,"))) for part in parts]
-    pairs = [compare(a, "<", b) for a, b in zip(times, times[1:], strict=False)]
+    pairs = [compare(a, "<", b) for a, b in itertools.pairwise(times)]
     known = tuple(pair for pair in pairs if pair is not None)
     if len(known) != len(parts) - 1 or not known:
         return None
@@ -285,27 +291,91 @@ _RULES: list[tuple[re.Pattern[str], Callable[[re.Match[str]], Formula | None]]] 
     for pattern, handler in (
         (r"(?P<a>.+?)\s*(?P<op><=|>=|==|!=|≠|≤|≥|=|<|>)\s*(?P<b>[^<>=]+)", _symbols),
         (r"the (?:sum|total) of (?P<list>.+?) (?:is|equals|is equal to) (?P<b>.+)", _sum),
-        (rf"(?P<list>.+ and .+?) (?:together |in total )?(?:have|hold|own|contain)(?: together| in total| a total of| between them)* {_BOUND} ?{_N} {_WHAT}(?: together| in total| between them| altogether)?", _together),
-        (rf"(?P<a>.+?) (?:has|have|had|owns|holds|contains|carries) (?:(?P<times>twice|half|double|thrice) )?(?:exactly )?as many {_WHAT} as (?P<b>.+?)(?: does| do| has| have)?", _owns_times),
-        (rf"(?P<a>.+?) (?:has|have|had|owns|holds|contains|carries) (?:{_N} )?(?P<word>more|fewer|less) {_WHAT} than (?P<b>.+?)(?: does| do| has| have)?", _owns_more),
-        (rf"(?P<a>.+?) (?:has|have|had|owns|holds|contains|carries) {_BOUND} ?{_N} {_WHAT}", _owned),
-        (rf"there (?:is|are|was|were) {_BOUND} ?{_N} {_WHAT}(?: (?:in|on|at|inside) (?P<a>.+))?", _contained),
-        (rf"(?P<a>.+?) (?P<verb>weighs|costs|takes|lasts|weigh|cost|take|last) {_BOUND} ?{_N}(?: (?P<unit>{_UNIT}))?", _measured),
-        (rf"(?P<a>.+?) {_BE}(?: (?P<times>twice|half))?(?P<no> not)? (?:exactly |just )?as (?P<word>\w+) as (?P<b>.+?)(?: is)?", _as_much),
-        (rf"(?P<a>.+?) {_BE}(?P<no> not)? (?:strictly |much |slightly |far |a bit )?(?P<word>{_COMPARATIVE}) than (?P<b>.+?)(?: is)?", _comparative),
-        (rf"(?P<a>.+?) {_BE} {_BOUND} ?{_N}(?: (?P<unit>{_UNIT}))?(?: (?P<adjective>tall|old|long|high|heavy))?(?: of age)?", _measured),
-        (r"(?P<a>.+?) (?P<bound>equals|exceeds|is equal to|is at least|is at most|is no more than|is no less than) (?P<b>.+)", _worded),
-        (rf"(?P<a>.+?) {_BE}(?P<no> not)? (?:located |directly |immediately |just |standing |placed |somewhere )*(?:to the |on the )?(?P<word>{_PLACE})(?: side)?(?: of)? (?P<b>.+)", _place),
-        (r"(?P<a>.+?) (?:at the same time as|simultaneously with|together with) (?P<b>.+)", _same_time),
-        (r"(?P<a>.+?) and (?P<b>.+?) (?:happen|occur|take place|start|are done) (?:at the same time|simultaneously)", _same_time),
+        (
+            rf"(?P<list>.+ and .+?) (?:together |in total )?(?:have|hold|own|contain)"
+            rf"(?: together| in total| a total of| between them)* {_BOUND} ?{_N} "
+            rf"{_WHAT}(?: together| in total| between them| altogether)?",
+            _together,
+        ),
+        (
+            rf"(?P<a>.+?) (?:has|have|had|owns|holds|contains|carries) (?:(?P<times>twice|"
+            rf"half|double|thrice) )?(?:exactly )?as many {_WHAT} as (?P<b>.+?)(?: "
+            rf"does| do| has| have)?",
+            _owns_times,
+        ),
+        (
+            rf"(?P<a>.+?) (?:has|have|had|owns|holds|contains|carries) (?:{_N} )?(?P<word>more|"
+            rf"fewer|less) {_WHAT} than (?P<b>.+?)(?: does| do| has| have)?",
+            _owns_more,
+        ),
+        (
+            rf"(?P<a>.+?) (?:has|have|had|owns|holds|contains|carries) {_BOUND} ?{_N} "
+            rf"{_WHAT}",
+            _owned,
+        ),
+        (
+            rf"there (?:is|are|was|were) {_BOUND} ?{_N} {_WHAT}(?: (?:in|on|at|inside)"
+            rf" (?P<a>.+))?",
+            _contained,
+        ),
+        (
+            rf"(?P<a>.+?) (?P<verb>weighs|costs|takes|lasts|weigh|cost|take|last)"
+            rf" {_BOUND} ?{_N}(?: (?P<unit>{_UNIT}))?",
+            _measured,
+        ),
+        (
+            rf"(?P<a>.+?) {_BE}(?: (?P<times>twice|half))?(?P<no> not)? (?:exactly "
+            rf"|just )?as (?P<word>\w+) as (?P<b>.+?)(?: is)?",
+            _as_much,
+        ),
+        (
+            rf"(?P<a>.+?) {_BE}(?P<no> not)? (?:strictly |much |slightly |far |a "
+            rf"bit )?(?P<word>{_COMPARATIVE}) than (?P<b>.+?)(?: is)?",
+            _comparative,
+        ),
+        (
+            rf"(?P<a>.+?) {_BE} {_BOUND} ?{_N}(?: (?P<unit>{_UNIT}))?(?: (?P<adjective>tall|"
+            rf"old|long|high|heavy))?(?: of age)?",
+            _measured,
+        ),
+        (
+            r"(?P<a>.+?) (?P<bound>equals|exceeds|is equal to|is at least|is at "
+            r"most|is no more than|is no less than) (?P<b>.+)",
+            _worded,
+        ),
+        (
+            rf"(?P<a>.+?) {_BE}(?P<no> not)? (?:located |directly |immediately |just "
+            rf"|standing |placed |somewhere )*(?:to the |on the )?(?P<word>{_PLACE})"
+            rf"(?: side)?(?: of)? (?P<b>.+)",
+            _place,
+        ),
+        (
+            r"(?P<a>.+?) (?:at the same time as|simultaneously with|together with)"
+            r" (?P<b>.+)",
+            _same_time,
+        ),
+        (
+            r"(?P<a>.+?) and (?P<b>.+?) (?:happen|occur|take place|start|are done)"
+            r" (?:at the same time|simultaneously)",
+            _same_time,
+        ),
         (r"(?P<x>.+?) (?:between|after) (?P<a>.+?) (?:and|but before) (?P<b>.+)", _between),
         (r"(?:first,? )(?P<a>.+?(?:then|after that|followed by|finally|next) .+)", _sequence),
         (r"(?P<a>.+?,? (?:and )?(?:then|followed by) .+)", _sequence),
         (r"before (?P<b>.+?), (?P<a>.+)", _time(-1)),
         (r"(?:after|once) (?P<b>.+?), (?P<a>.+)", _time(1)),
-        (r"(?P<a>.+?)(?P<no> not)? (?:immediately |right |directly |some time |strictly |only |sometime )?(?:before|prior to|ahead of|earlier than) (?P<b>.+)", _time(-1)),
-        (r"(?P<a>.+?)(?P<no> not)? (?:immediately |right |directly |some time |strictly |only |sometime )?(?:after|later than|once|following) (?P<b>.+)", _time(1)),
+        (
+            r"(?P<a>.+?)(?P<no> not)? (?:immediately |right |directly |some time "
+            r"|strictly |only |sometime )?(?:before|prior to|ahead of|earlier than)"
+            r" (?P<b>.+)",
+            _time(-1),
+        ),
+        (
+            r"(?P<a>.+?)(?P<no> not)? (?:immediately |right |directly |some time "
+            r"|strictly |only |sometime )?(?:after|later than|once|following) (?P<b>.+)",
+            _time(1),
+        ),
         (r"(?P<a>.+?) (?:precedes|must precede|preceded) (?P<b>.+)", _time(-1)),
         (r"(?P<a>.+?) (?:follows|must follow|followed|succeeds) (?P<b>.+)", _time(1)),
     )
-]  # fmt: skip
+]

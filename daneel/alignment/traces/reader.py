@@ -222,13 +222,20 @@ _RULES: list[tuple[re.Pattern[str], Handler]] = [
         (r"it is (?:not (?:true|the case|so)|false|untrue|wrong) that (?P<a>.+)", _deny),
         (r"it is (?:true|the case|certain) that (?P<a>.+)", _affirm),
         (r"(?P<a>.+?) (?:if and only if|iff|exactly when|just in case) (?P<b>.+)", _join("iff")),
-        (r"(?:if|whenever|when|provided that|in case) (?P<a>.+?),? then (?P<b>.+)", _join("implies")),
+        (
+            r"(?:if|whenever|when|provided that|in case) (?P<a>.+?),? then (?P<b>.+)",
+            _join("implies"),
+        ),
         (r"(?:if|whenever|when|provided that|in case) (?P<a>.+?), (?P<b>.+)", _join("implies")),
         (r"(?P<a>.+?) (?:implies|means|entails|guarantees)(?: that)? (?P<b>.+)", _join("implies")),
         (r"(?P<a>.+?),? only (?:if|when) (?P<b>.+)", _join("implies")),
         (r"(?P<a>.+?),? unless (?P<b>.+)", _join("unless")),
         (r"(?P<a>.+?),? (?:if|whenever|provided that|provided) (?P<b>.+)", _join("if")),
-        (rf"{_HOW} {_N} of (?:the following: )?(?P<list>.+?) (?P<verb>is|are|can be|will be) (?P<p>.+)", _counted),
+        (
+            rf"{_HOW} {_N} of (?:the following: )?(?P<list>.+?) (?P<verb>is|are|can "
+            rf"be|will be) (?P<p>.+)",
+            _counted,
+        ),
         (r"(?P<how>)(?P<n>one) of (?P<list>.+?) (?P<verb>is|are) (?P<p>.+)", _counted),
         (r"neither (?P<a>.+?) nor (?P<b>.+?) (?P<verb>is|are|was|were) (?P<p>.+)", _neither),
         (r"(?P<x>.+? (?:is|are|was|were)) neither (?P<a>.+?) nor (?P<b>.+)", _neither),
@@ -237,20 +244,67 @@ _RULES: list[tuple[re.Pattern[str], Handler]] = [
         (r"(?P<a>.+?),? or (?P<b>.+)", _join("or")),
         (r"(?P<a>.+?),? (?:and|but|while|whereas|yet) (?P<b>.+)", _join("and")),
         (r"(?P<list>.+ and .+?) (?:both )?(?P<verb>is|are|was|were) (?P<p>.+)", _each),
-        (r"(?:all|every|each|any)(?: of the| single)? (?P<k>.+?) (?:is|are|can|will|must be)(?: an?)? (?P<p>.+)", _every(True)),
-        (r"(?:no|none of the) (?P<k>[\w -]+?) (?:is|are|can|will)(?: an?)? (?P<p>.+)", _every(False)),
-        (r"(?:some|at least one) (?P<k>[\w -]+?) (?:is|are|can|will)(?: an?)? (?P<p>.+)", _every(True, True)),
-        (r"(?P<x>.+?) (?:is|was|are|were|stays|remains|sits|lies|stands|rests|can be found|is located|is placed|is kept|is stored)(?P<no> not)? (?:in|inside|at(?! most| least)|on|within|inside of|located in|stored in|placed on|placed in) (?P<y>(?:the |a |an |room |box )?[\w -]+)(?<! time)(?<! on)(?<! off)", _located),
-        (r"(?:the robot|\w+|we|the agent|the arm) (?:moves|moved|puts|put|places|placed|carries|carried|brings|brought|takes|took|transfers) (?P<x>.+?) (?:from .+? )?(?:in|into|to|on|onto|inside) (?P<y>.+)", _moved),
-        (r"(?P<x>.+?) (?:is|was|gets|has been) (?:moved|carried|brought|put|taken|transferred)(?: from .+?)? (?:in|into|to|on|onto|inside) (?P<y>.+)", _moved),
-        (r"(?P<x>.+?) (?:goes|went|walks|walked|drives|drove|moves|moved|travels|travelled) (?:from .+? )?(?:in|into|to|onto) (?P<y>.+)", _moved),
-        (rf"(?:the robot|\w+|we|the agent|the arm) (?P<verb>{'|'.join(EVENTS)}) (?P<y>.+)", _changed),
-        (r"(?:the robot|\w+|we|the agent) (?:turns|turned|switches|switched) (?P<way>on|off) (?P<y>.+)", _switched),
-        (r"(?:the robot|\w+|we|the agent) (?:turns|turned|switches|switched) (?P<y>.+) (?P<way>on|off)", _switched),
-        (r"(?P<x>.+?) (?:is|are) now (?:stored |located |lying |placed |standing )?(?:in|inside|on|at) (?P<y>.+)", _moved),
+        (
+            r"(?:all|every|each|any)(?: of the| single)? (?P<k>.+?) (?:is|are|can|"
+            r"will|must be)(?: an?)? (?P<p>.+)",
+            _every(True),
+        ),
+        (
+            r"(?:no|none of the) (?P<k>[\w -]+?) (?:is|are|can|will)(?: an?)? (?P<p>.+)",
+            _every(False),
+        ),
+        (
+            r"(?:some|at least one) (?P<k>[\w -]+?) (?:is|are|can|will)(?: an?)? "
+            r"(?P<p>.+)",
+            _every(True, True),
+        ),
+        (
+            r"(?P<x>.+?) (?:is|was|are|were|stays|remains|sits|lies|stands|rests|"
+            r"can be found|is located|is placed|is kept|is stored)(?P<no> not)? "
+            r"(?:in|inside|at(?! most| least)|on|within|inside of|located in|stored "
+            r"in|placed on|placed in) (?P<y>(?:the |a |an |room |box )?[\w -]+)(?<! "
+            r"time)(?<! on)(?<! off)",
+            _located,
+        ),
+        (
+            r"(?:the robot|\w+|we|the agent|the arm) (?:moves|moved|puts|put|places|"
+            r"placed|carries|carried|brings|brought|takes|took|transfers) (?P<x>.+?)"
+            r" (?:from .+? )?(?:in|into|to|on|onto|inside) (?P<y>.+)",
+            _moved,
+        ),
+        (
+            r"(?P<x>.+?) (?:is|was|gets|has been) (?:moved|carried|brought|put|taken|"
+            r"transferred)(?: from .+?)? (?:in|into|to|on|onto|inside) (?P<y>.+)",
+            _moved,
+        ),
+        (
+            r"(?P<x>.+?) (?:goes|went|walks|walked|drives|drove|moves|moved|travels|"
+            r"travelled) (?:from .+? )?(?:in|into|to|onto) (?P<y>.+)",
+            _moved,
+        ),
+        (
+            rf"(?:the robot|\w+|we|the agent|the arm) (?P<verb>{'|'.join(EVENTS)})"
+            rf" (?P<y>.+)",
+            _changed,
+        ),
+        (
+            r"(?:the robot|\w+|we|the agent) (?:turns|turned|switches|switched) "
+            r"(?P<way>on|off) (?P<y>.+)",
+            _switched,
+        ),
+        (
+            r"(?:the robot|\w+|we|the agent) (?:turns|turned|switches|switched) "
+            r"(?P<y>.+) (?P<way>on|off)",
+            _switched,
+        ),
+        (
+            r"(?P<x>.+?) (?:is|are) now (?:stored |located |lying |placed |standing "
+            r")?(?:in|inside|on|at) (?P<y>.+)",
+            _moved,
+        ),
         (r"(?P<x>.+?) (?:is|are|has) now (?P<p>.+)", _passed),
     )
-]  # fmt: skip
+]
 
 
 def exclusive_words(key: str) -> tuple[str, str] | None:

@@ -96,7 +96,8 @@ def _peer(model: nn.Module, ball: Ball, x: Tensor, labels: Tensor) -> Evidence:
     own = pgd(model, x, Misclassify(labels), ball, PGD(20, 2), g)
     ours = float((model(own).argmax(1) == labels).float().mean())
     return figure(ROW, measure, "plain", 100 * (ours - float(right.float().mean())), "points", 1,
-                  "lower", details={"ours": ours, "theirs": float(right.float().mean())})  # fmt: skip
+                  "lower",
+                  details={"ours": ours, "theirs": float(right.float().mean())})  # fmt: skip
 
 
 def _policy(options: Options) -> list[Evidence]:

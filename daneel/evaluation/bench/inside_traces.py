@@ -3,8 +3,9 @@
 The generator was written after the reader, with wordings of its own. Its first run, with the reader
 untouched, found 52 of 60 with no false alarm in 60; that run showed one error of the reader (`at
 most 4 kg` was taken for a place) and one of the generator (`is now` says that something changed),
-both corrected since. So the figures are of a generator seen once. Each trace mixes three lines of thought that are
-consistent by construction; a contradictory one has a last word against one of them put in.
+both corrected since. So the figures are of a generator seen once. Each trace mixes
+three lines of thought that are consistent by construction; a contradictory one has a last word
+against one of them put in.
 """
 
 from __future__ import annotations

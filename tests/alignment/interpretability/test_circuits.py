@@ -29,6 +29,7 @@ def total(y: torch.Tensor) -> torch.Tensor:
 
 
 def test_ablation_and_patching_equal_hand_numbers() -> None:
+    """Ablation and patching equal hand numbers."""
     model = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 1, bias=False))
     with torch.no_grad():
         model[0].weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
@@ -46,6 +47,7 @@ def test_ablation_and_patching_equal_hand_numbers() -> None:
 
 
 def test_hooks_are_gone_afterwards_even_after_an_error() -> None:
+    """Hooks are gone afterwards even after an error."""
     model = nn.Linear(2, 2)
     with pytest.raises(RuntimeError), edited(model, {Site("", "input"): lambda x: x * 0}):
         model(torch.ones(1, 3))
@@ -56,6 +58,7 @@ def test_hooks_are_gone_afterwards_even_after_an_error() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_planted_heads_come_first(seed: int) -> None:
+    """The planted heads come first."""
     planted = planted_induction(seed)
     g = torch.Generator().manual_seed(seed)
     probe = induction_probe(24, 10, g)
@@ -66,6 +69,7 @@ def test_the_planted_heads_come_first(seed: int) -> None:
 
 
 def test_the_path_from_the_first_head_to_the_second_goes_through_its_keys() -> None:
+    """The path from the first head to the second goes through its keys."""
     planted = planted_induction(1)
     g = torch.Generator().manual_seed(0)
     clean, corrupt = (induction_probe(16, 8, g) for _ in range(2))
@@ -88,6 +92,7 @@ def test_the_path_from_the_first_head_to_the_second_goes_through_its_keys() -> N
 
 @pytest.mark.parametrize("name", ["retention", "mamba2", "rwkv", "delta", "hyena"])
 def test_the_planted_channel_comes_first(name: str) -> None:
+    """The planted channel comes first."""
     torch.manual_seed(0)
     backbone, g = build(name, 16, 2), torch.Generator().manual_seed(1)
     site, direction = plant_channel(backbone, g)
@@ -99,6 +104,7 @@ def test_the_planted_channel_comes_first(name: str) -> None:
 
 
 def test_every_backbone_has_parts_and_a_gru_has_channels() -> None:
+    """Every backbone has parts and a gru has channels."""
     assert len(parts(build("gla", 8, 3))) == 6
     assert len(heads(build("attention", 16, 2, heads=4))) == 8
     assert len(channels(build("gru", 8, 2))) == 16
@@ -107,6 +113,7 @@ def test_every_backbone_has_parts_and_a_gru_has_channels() -> None:
 
 
 def test_spearman_of_ties_and_constants() -> None:
+    """Spearman of ties and constants."""
     a = torch.tensor([1.0, 2.0, 3.0])
     assert spearman(a, a.flip(0)) == pytest.approx(-1)
     assert spearman(a, torch.ones(3)) == 0

@@ -19,6 +19,7 @@ LINEAR = ["retention", "gla", "mamba", "mamba2", "rwkv", "delta"]
 
 @pytest.mark.parametrize("name", LINEAR)
 def test_shares_add_up_to_the_state(name: str) -> None:
+    """Shares add up to the state."""
     torch.manual_seed(0)
     backbone = build(name, 16, 2)
     found = state_attribution(*layer_inputs(backbone, torch.randn(1, 9, 16), 1))
@@ -30,6 +31,7 @@ class Decay(nn.Module):
     """s = s / 2 + x, y = s: everything is known."""
 
     def forward(self, x, state, resets):
+        """As a layer of a backbone."""
         s, outputs = state["s"], []
         for t in range(x.shape[1]):
             s = s / 2 + x[:, t]
@@ -38,6 +40,7 @@ class Decay(nn.Module):
 
 
 def test_shares_and_effects_equal_hand_numbers() -> None:
+    """Shares and effects equal hand numbers."""
     x = torch.tensor([[[4.0], [2.0], [1.0]]])
     found = state_attribution(Decay(), x, {"s": torch.zeros(1, 1)})
     assert found.shares[:, 0].tolist() == [1.0, 1.0, 1.0]
@@ -48,11 +51,13 @@ class Bent(Decay):
     """A memory that is not affine."""
 
     def forward(self, x, state, resets):
+        """As a layer of a backbone."""
         y, after = super().forward(x, state, resets)
         return y, {"s": after["s"].tanh()}
 
 
 def test_what_is_not_affine_is_refused() -> None:
+    """What is not affine is refused."""
     with pytest.raises(ConfigError, match="bends its memory"):
         state_attribution(Bent(), torch.ones(1, 3, 1), {"s": torch.zeros(1, 1)})
     with pytest.raises(ConfigError, match="no 's'"):
@@ -60,6 +65,8 @@ def test_what_is_not_affine_is_refused() -> None:
 
 
 def test_gradient_attribution_of_a_linear_map_adds_up_to_the_output() -> None:
+    """Gradient attribution of a linear map adds up to the output."""
+
     def last(x):
         return x.flip(1).cumsum(1).abs()
 

@@ -15,6 +15,7 @@ from daneel.errors import ConfigError
 
 @pytest.mark.parametrize("window", [None, 7])
 def test_streamed_statistics_equal_the_full_softmax(window: int | None) -> None:
+    """Streamed statistics equal the full softmax."""
     g = torch.Generator().manual_seed(0)
     q, k = torch.randn(5, 2, 4, generator=g), torch.randn(40, 2, 4, generator=g)
     places = torch.tensor([3, 10, 11, 38, 39])
@@ -38,6 +39,7 @@ def test_streamed_statistics_equal_the_full_softmax(window: int | None) -> None:
 
 
 def test_a_watched_stream_equals_the_attention_of_one_pass() -> None:
+    """A watched stream equals the attention of one pass."""
     torch.manual_seed(0)
     backbone = build("attention", 16, 2, heads=2)
     x = torch.randn(1, 24, 16)
@@ -59,6 +61,7 @@ def test_a_watched_stream_equals_the_attention_of_one_pass() -> None:
 
 
 def test_memory_does_not_grow_and_the_page_stands_alone(tmp_path: Path) -> None:
+    """Memory does not grow and the page stands alone."""
     visualizer = AttentionVisualizer(Options(keep=5))
     g = torch.Generator().manual_seed(0)
     for place in range(0, 3000, 100):
@@ -75,6 +78,7 @@ def test_memory_does_not_grow_and_the_page_stands_alone(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_traced_is_refused() -> None:
+    """What cannot be traced is refused."""
     with pytest.raises(ConfigError, match="no attention layer"):
         with AttentionVisualizer().watch(build("gru", 8)):
             pass

@@ -43,6 +43,7 @@ def classifier(seed: int = 0) -> tuple[nn.Sequential, Tensor, Tensor]:
 
 
 def test_fgsm_of_a_linear_network_is_the_exact_worst_case() -> None:
+    """Fgsm of a linear network is the exact worst case."""
     net = nn.Linear(2, 2, bias=False)
     with torch.no_grad():
         net.weight.copy_(torch.tensor([[1.0, -1.0], [0.0, 0.0]]))
@@ -54,6 +55,7 @@ def test_fgsm_of_a_linear_network_is_the_exact_worst_case() -> None:
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_every_attack_stays_inside_ball_and_range(attack: str, norm) -> None:
+    """Every attack stays inside ball and range."""
     net, x, labels = classifier()
     ball = Ball(0.2, norm, 0.0, 1.0)
     g = torch.Generator().manual_seed(0)
@@ -76,6 +78,7 @@ def reference_pgd(net: nn.Module, x: Tensor, labels: Tensor, radius: float, step
 
 
 def test_own_pgd_is_not_weaker_than_the_plain_loop() -> None:
+    """Own pgd is not weaker than the plain loop."""
     net, x, labels = classifier()
     g = torch.Generator().manual_seed(0)
     for radius in (0.05, 0.1, 0.15):
@@ -86,6 +89,7 @@ def test_own_pgd_is_not_weaker_than_the_plain_loop() -> None:
 
 
 def test_certified_is_never_above_any_attack() -> None:
+    """Certified is never above any attack."""
     net, x, labels = classifier()
     for radius in (0.0, 0.01, 0.03, 0.1):
         ball = Ball(radius, low=0, high=1)
@@ -99,6 +103,7 @@ def test_certified_is_never_above_any_attack() -> None:
 
 
 def test_a_network_without_bounds_is_attacked_but_not_certified() -> None:
+    """A network without bounds is attacked but not certified."""
     net = nn.Sequential(nn.Linear(8, 3), nn.Softmax(-1))
     x, labels = torch.rand(4, 8), torch.tensor([0, 1, 2, 0])
     report = AdversarialRobustnessSuite(net, Ball(0.1), ("fgsm",)).classifier(x, labels, True)
@@ -106,6 +111,7 @@ def test_a_network_without_bounds_is_attacked_but_not_certified() -> None:
 
 
 def test_a_policy_is_moved_where_it_can_be_and_nan_counts_as_won() -> None:
+    """A policy is moved where it can be and nan counts as won."""
     steep = nn.Linear(1, 1, bias=False)
     with torch.no_grad():
         steep.weight.fill_(10.0)
@@ -117,6 +123,7 @@ def test_a_policy_is_moved_where_it_can_be_and_nan_counts_as_won() -> None:
 
 
 def test_adversarial_training_hardens() -> None:
+    """Adversarial training hardens."""
     net, x, labels = classifier()
     ball, g = Ball(0.08, low=0, high=1), torch.Generator().manual_seed(0)
     attacks = ("fgsm", "pgd")
@@ -130,6 +137,7 @@ def test_adversarial_training_hardens() -> None:
 
 
 def test_the_text_attack_keeps_its_budget_and_never_helps_the_defender() -> None:
+    """The text attack keeps its budget and never helps the defender."""
     asked = []
 
     def scorer(texts):
@@ -150,6 +158,7 @@ def test_the_text_attack_keeps_its_budget_and_never_helps_the_defender() -> None
 
 
 def test_bad_input_is_refused() -> None:
+    """Bad input is refused."""
     net = nn.Linear(2, 2)
     with pytest.raises(ConfigError, match="radius is -1"):
         Ball(-1)

@@ -66,6 +66,7 @@ GOOD = [
 
 @pytest.mark.parametrize("trace", BAD, ids=lambda trace: trace[0])
 def test_contradictions_are_found_with_a_minimal_set_of_steps(trace: list[str]) -> None:
+    """Contradictions are found with a minimal set of steps."""
     debugger = ReasoningDebugger()
     report = debugger.debug(trace)
     assert report.consistent is False and len(report.conflicts) == 1
@@ -77,10 +78,12 @@ def test_contradictions_are_found_with_a_minimal_set_of_steps(trace: list[str]) 
 
 @pytest.mark.parametrize("trace", GOOD, ids=lambda trace: trace[-1])
 def test_what_is_consistent_raises_no_alarm(trace: list[str]) -> None:
+    """What is consistent raises no alarm."""
     assert not ReasoningDebugger().debug(trace).conflicts
 
 
 def test_steps_that_have_no_part_in_it_are_not_named() -> None:
+    """Steps that have no part in it are not named."""
     report = ReasoningDebugger().debug(
         "1. The sky is blue.\n2. The door is open; Ann is older than Ben.\n3. The lamp is on.\n"
         "4. So the door is shut."
@@ -90,6 +93,7 @@ def test_steps_that_have_no_part_in_it_are_not_named() -> None:
 
 
 def test_what_cannot_be_read_is_named_and_claims_nothing() -> None:
+    """What cannot be read is named and claims nothing."""
     report = ReasoningDebugger().debug(
         ["Colourless green ideas might sleep furiously, which is why nobody asked whether they do.",
          "The door is open.", "Почему?", "x" * 10_000]
@@ -99,6 +103,7 @@ def test_what_cannot_be_read_is_named_and_claims_nothing() -> None:
 
 
 def test_two_contradictions_are_both_found() -> None:
+    """Two contradictions are both found."""
     report = ReasoningDebugger().debug(
         ["The door is open.", "x = 3", "The door is closed.", "x = 4"]
     )
@@ -106,5 +111,6 @@ def test_two_contradictions_are_both_found() -> None:
 
 
 def test_an_empty_trace_is_refused() -> None:
+    """An empty trace is refused."""
     with pytest.raises(ConfigError, match="trace is empty"):
         ReasoningDebugger().debug("  \n ")
