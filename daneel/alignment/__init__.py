@@ -7,10 +7,12 @@ replays) or unknown. `run_gate` runs a list of them and fails closed; `release` 
 from daneel.alignment import activations, normalization  # noqa: F401  (they register their bounds)
 from daneel.alignment.candidate import Candidate, declared_box
 from daneel.alignment.checks import CHECKS
+from daneel.alignment.editing import GradientPatchEditor
 from daneel.alignment.falsify import find_violation, replay
 from daneel.alignment.finding import Check, Finding, Verdict
 from daneel.alignment.gate import CheckSpec, load_gate, run_gate
 from daneel.alignment.hashing import weights_hash
+from daneel.alignment.interpretability import AttentionVisualizer, TransformerCircuits
 from daneel.alignment.interval_bounds import BoundedLayer, output_bounds, register_bound
 from daneel.alignment.released import (
     is_released,
@@ -20,10 +22,14 @@ from daneel.alignment.released import (
     withdraw,
 )
 from daneel.alignment.report import GateReport, load_report, save_report
+from daneel.alignment.robustness import AdversarialRobustnessSuite
 from daneel.alignment.rounding import Bounds, NoBoundError
+from daneel.alignment.traces import ReasoningDebugger
 
 __all__ = [
     "CHECKS",
+    "AdversarialRobustnessSuite",
+    "AttentionVisualizer",
     "BoundedLayer",
     "Bounds",
     "Candidate",
@@ -31,7 +37,10 @@ __all__ = [
     "CheckSpec",
     "Finding",
     "GateReport",
+    "GradientPatchEditor",
     "NoBoundError",
+    "ReasoningDebugger",
+    "TransformerCircuits",
     "Verdict",
     "declared_box",
     "find_violation",

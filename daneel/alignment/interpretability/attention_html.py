@@ -78,7 +78,8 @@ def page(
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_CSS}</style></head><body><main>"
         f"<h1>{escape(title)}</h1><p>{steps:,} steps, {len(heads)} heads. Arcs: the strongest "
-        "looks from a query back to a key. Bars: share of attention by distance, in powers of two.</p>"
+        "looks from a query back to a key. "
+        "Bars: share of attention by distance, in powers of two.</p>"
         f'{_retrieval_table(retrievals)}<div class="cards">{cards}</div></main></body></html>\n'
     )
 

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from scipy.stats import rankdata
 from torch import Tensor, nn
 
 from daneel.alignment.interpretability.sites import Edit, Site, edited, heads, parts, recorded
@@ -71,6 +70,8 @@ class Importance:
 
 def spearman(a: Tensor, b: Tensor) -> float:
     """Rank correlation of two vectors, ties sharing their mean rank; 0 where one is constant."""
+    from scipy.stats import rankdata  # half a second to import, and the gate imports this module
+
     ranks = torch.stack([torch.from_numpy(rankdata(v.double().numpy())) for v in (a, b)])
     centred = ranks - ranks.mean(1, keepdim=True)
     length = centred.norm(dim=1).prod()

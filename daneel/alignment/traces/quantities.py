@@ -115,8 +115,9 @@ def _time(sign: int) -> Callable[[re.Match[str]], Formula | None]:
 def _event(phrase: str) -> str:
     """An event without the words that say that it happens."""
     text = re.sub(
-        r"\s+(?:(?:must|should|has to|have to|will|can|needs to|does|did) )?(?:only )?(?:not )?(?:be )?"
-        r"(?:happens?|occurs?|comes?|takes? place|starts?|begins?|ends?|finish(?:es)?|is done|done|"
+        r"\s+(?:(?:must|should|has to|have to|will|can|needs to|does|did) )?(?:only )?(?:not )?"
+        r"(?:be )?(?:happens?|occurs?|comes?|takes? place|starts?|begins?|ends?|finish(?:es)?|"
+        r"is done|done|"
         r"is performed|performed|is executed|executed|is scheduled|"
         r"scheduled|is carried out|happened|"
         r"occurred|came|took place|is|was|are|were)$",
