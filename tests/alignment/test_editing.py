@@ -30,7 +30,7 @@ def trained() -> ByteLM:
 def test_an_edit_says_the_target_is_of_rank_one_and_can_be_undone() -> None:
     """An edit says the target is of rank one and can be undone."""
     model = trained()
-    editor = GradientPatchEditor(model, PLACE, TEXT, Search(beginnings=2))
+    editor = GradientPatchEditor(model, PLACE, TEXT, Search(beginnings=1))
     assert editor.says("Zorva is ", "red")
     before = editor.linear.weight.detach().clone()
     report = editor.edit(

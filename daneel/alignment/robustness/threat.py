@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from daneel.errors import ConfigError
@@ -133,8 +133,3 @@ def margins(logits: Tensor, labels: Tensor) -> Tensor:
     right = logits.gather(1, labels[:, None])[:, 0]
     wrong = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
     return right - wrong
-
-
-def frozen(network: Network) -> Network:
-    """The network in evaluation mode, if it is a module."""
-    return network.eval() if isinstance(network, nn.Module) else network

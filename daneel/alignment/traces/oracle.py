@@ -87,7 +87,7 @@ class _Encoding:
         self.z3 = z3
         self.atoms = list(dict.fromkeys(a for f in formulas.values() for a in _atoms(f)))
         self.kinds = {a.kind for a in self.atoms if isinstance(a, Every)}
-        self.things = sorted(self._things())
+        self.things = sorted(self._things() | _witnesses(formulas))
         self.steps = {step: self.expression(formula, step) for step, formula in formulas.items()}
         self.background = [*self._places(), *self._colours()]
 
@@ -179,9 +179,9 @@ class _Encoding:
         return self.z3.Bool(f"{thing} {predicate}@0")
 
     def _things(self) -> set[str]:
-        """Names before a kind in some statement, and a witness for every existence."""
+        """Names that stand before a kind or a property in some statement."""
         words = self.kinds | {a.property for a in self.atoms if isinstance(a, Every)}
-        found = {f"{_WITNESS}{step}" for step in range(0)}
+        found: set[str] = set()
         for atom in self.atoms:
             if isinstance(atom, Prop):
                 for word in words:
@@ -206,6 +206,15 @@ class _Encoding:
             first, second = exclusive_words(a.key), exclusive_words(b.key)
             if first and second and a.when == b.when and first[0] == second[0] and a.key != b.key:
                 yield self.z3.Not(self.z3.And(self.expression(a, 0), self.expression(b, 0)))
+
+
+def _witnesses(formulas: Mapping[int, Formula]) -> set[str]:
+    """A name for each thing whose existence a step claims."""
+    return {
+        f"{_WITNESS}{step}"
+        for step, formula in formulas.items()
+        if any(isinstance(atom, Every) and atom.some for atom in _atoms(formula))
+    }
 
 
 def _atoms(formula: Formula) -> Iterator[Prop | In | Compare | Every]:

@@ -31,6 +31,8 @@ from daneel.alignment.traces.phrases import (
 )
 from daneel.alignment.traces.quantities import read_quantity
 
+_LONGEST = 400
+"""Characters; a longer sentence is no step, and patterns take long to fail on it."""
 _MOST_WORDS = 9
 """A clause of more words is no plain statement: it has structure that no rule knows."""
 _HEDGED = re.compile(
@@ -50,6 +52,8 @@ class Reader:
 
     def read(self, sentence: str) -> Formula | None:
         """What a sentence says; None if it cannot be read."""
+        if len(sentence) > _LONGEST:
+            return None
         text = cleaned(sentence)
         return self._clause(text) if text else None
 

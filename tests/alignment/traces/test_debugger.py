@@ -10,6 +10,7 @@ from daneel.errors import ConfigError
 pytest.importorskip("z3", reason="z3 is not installed (extra verify)")
 
 BAD = [
+    ["All swans are white.", "Some swans are not white."],
     ["The door is open.", "Step 2: The lamp is on.", "Therefore the door is closed."],
     ["Alice is taller than Bob.", "Bob is taller than Carol.", "So Carol is taller than Alice."],
     ["If it rains, then the ground is wet.", "It rains.", "The ground is not wet."],
