@@ -7,7 +7,6 @@ replays) or unknown. `run_gate` runs a list of them and fails closed; `release` 
 from daneel.alignment import activations, normalization  # noqa: F401  (they register their bounds)
 from daneel.alignment.candidate import Candidate, declared_box
 from daneel.alignment.checks import CHECKS
-from daneel.alignment.editing import GradientPatchEditor
 from daneel.alignment.falsify import find_violation, replay
 from daneel.alignment.finding import Check, Finding, Verdict
 from daneel.alignment.gate import CheckSpec, load_gate, run_gate
@@ -37,7 +36,6 @@ __all__ = [
     "CheckSpec",
     "Finding",
     "GateReport",
-    "GradientPatchEditor",
     "NoBoundError",
     "ReasoningDebugger",
     "TransformerCircuits",

@@ -57,7 +57,7 @@ BENCHES = Registry(
     Entry(
         "inside",
         "daneel.evaluation.bench.inside",
-        "circuits, attention over 1M tokens, attacks, contradictions in traces, rank-one edits",
+        "circuits, attention over 1M tokens, attacks, contradictions in traces",
     ),
 )
 """Each entry is a module with `Options`, `run(options) -> int` and `table(folder) -> str`."""

@@ -1,7 +1,7 @@
-"""`daneel bench inside`: circuits, traces of long runs, attacks, reasoning traces, edits.
+"""`daneel bench inside`: circuits, traces of long runs, attacks, reasoning traces.
 
 Each part is a module with `measure(options) -> list[Evidence]` and is recorded when it is done. The
-bars are those of rows L-6, T-57, T-60 and T-61.
+bars are those of rows L-6, T-57 and T-61.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ PARTS = Registry(
     Entry("traces-1m", f"{_HERE}.inside_long:measure", "attention over a million tokens (T-10)"),
     Entry("robustness", f"{_HERE}.inside_robustness:measure", "attacks, certificates (T-57)"),
     Entry("traces", f"{_HERE}.inside_traces:measure", "contradictions in reasoning (T-61)"),
-    Entry("editing", f"{_HERE}.inside_editing:measure", "rank-one edits of facts (T-60)"),
 )
 """Name of each part and the function that measures it."""
 
