@@ -1,8 +1,12 @@
-"""Alignment: the gate that a candidate must pass before it is released.
+"""Alignment: the gate that a candidate must pass before it is released, and what it stands on.
 
 A check judges a `Candidate` and answers with a `Finding`: holds, violated (with a witness that
 replays) or unknown. `run_gate` runs a list of them and fails closed; `release` signs what passed.
+Verification, judging, oversight, interpretability and robustness are imported when asked for.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from daneel.alignment import activations, normalization  # noqa: F401  (they register their bounds)
 from daneel.alignment.candidate import Candidate, declared_box
@@ -12,15 +16,6 @@ from daneel.alignment.finding import Check, Finding, Verdict
 from daneel.alignment.gate import CheckSpec, gate_names, load_gate, run_gate
 from daneel.alignment.hashing import weights_hash
 from daneel.alignment.interval_bounds import BoundedLayer, output_bounds, register_bound
-from daneel.alignment.judging import (
-    CollectiveConstitution,
-    CriticRLHF,
-    DeliberativeAligner,
-    IterAlign,
-    MultiStageOversight,
-    TextLayer,
-    judge,
-)
 from daneel.alignment.released import (
     is_released,
     release,
@@ -31,8 +26,42 @@ from daneel.alignment.released import (
 from daneel.alignment.report import GateReport, load_report, save_report, witness_path
 from daneel.alignment.rounding import Bounds, NoBoundError
 
+if TYPE_CHECKING:
+    from daneel.alignment.interpretability import AttentionVisualizer, TransformerCircuits
+    from daneel.alignment.judging import (
+        CollectiveConstitution,
+        CriticRLHF,
+        DeliberativeAligner,
+        IterAlign,
+        MultiStageOversight,
+        TextLayer,
+        judge,
+    )
+    from daneel.alignment.robustness import AdversarialRobustnessSuite
+    from daneel.alignment.safety import NeuroSymbolicExecutor
+    from daneel.alignment.traces import ReasoningDebugger
+    from daneel.alignment.verification import FormalVerifier
+
+_ROOMS = {
+    "AdversarialRobustnessSuite": "robustness",
+    "AttentionVisualizer": "interpretability",
+    "CollectiveConstitution": "judging",
+    "CriticRLHF": "judging",
+    "DeliberativeAligner": "judging",
+    "FormalVerifier": "verification",
+    "IterAlign": "judging",
+    "MultiStageOversight": "judging",
+    "NeuroSymbolicExecutor": "safety",
+    "ReasoningDebugger": "traces",
+    "TextLayer": "judging",
+    "TransformerCircuits": "interpretability",
+    "judge": "judging",
+}
+
 __all__ = [
     "CHECKS",
+    "AdversarialRobustnessSuite",
+    "AttentionVisualizer",
     "BoundedLayer",
     "Bounds",
     "Candidate",
@@ -42,11 +71,15 @@ __all__ = [
     "CriticRLHF",
     "DeliberativeAligner",
     "Finding",
+    "FormalVerifier",
     "GateReport",
     "IterAlign",
     "MultiStageOversight",
+    "NeuroSymbolicExecutor",
     "NoBoundError",
+    "ReasoningDebugger",
     "TextLayer",
+    "TransformerCircuits",
     "Verdict",
     "declared_box",
     "find_violation",
@@ -67,3 +100,15 @@ __all__ = [
     "withdraw",
     "witness_path",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is asked for."""
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Every public name, whether imported yet or not."""
+    return __all__

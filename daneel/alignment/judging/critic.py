@@ -135,7 +135,9 @@ class CriticRLHF:
         """
         config = config or CriticConfig()
         heads: dict[Kind, _Head] = {}
-        for kind in (known for known in _ALL if known in set(map(kind_of, work))):
+        for kind in _ALL:
+            if kind not in set(map(kind_of, work)):
+                continue
             pairs = [(w, f) for w, f in zip(work, faulty, strict=True) if kind_of(w) == kind]
             labels = np.array([fault for _, fault in pairs], float)
             if labels.min() == labels.max():

@@ -89,6 +89,11 @@ BENCHES = Registry(
         "daneel.evaluation.bench.calibration",
         "robots identified from real logs, beside their authors' parameter files",
     ),
+    Entry(
+        "inside",
+        "daneel.evaluation.bench.inside",
+        "circuits, attention over 1M tokens, attacks, contradictions in traces",
+    ),
 )
 """Each entry is a module with `Options`, `run(options) -> int` and `table(folder) -> str`."""
 

@@ -1,0 +1,98 @@
+"""What a sentence of a trace says: formulas over propositions, places and quantities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Prop:
+    """Something that is so or not; two sentences with the same key say the same."""
+
+    key: str
+    """Stems of the words that matter, such as `door open`."""
+    when: int = 0
+    """How often events had changed it before."""
+
+
+@dataclass(frozen=True)
+class In:
+    """A thing is at a place; it is at one place at a time, save places inside places."""
+
+    thing: str
+    """Normalised name."""
+    place: str
+    """Normalised name."""
+    when: int = 0
+    """How often the thing had been moved before."""
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A sum of quantities and a number."""
+
+    terms: tuple[tuple[str, Fraction], ...] = ()
+    """Name and factor of each quantity."""
+    constant: Fraction = Fraction(0)
+    """The number."""
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Two sums in a relation."""
+
+    left: Linear
+    """Left side."""
+    relation: Literal["<", "<=", "=", "!=", ">=", ">"]
+    """How they compare."""
+    right: Linear
+    """Right side."""
+
+
+@dataclass(frozen=True)
+class Not:
+    """Negation."""
+
+    part: Formula
+    """What is denied."""
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Two or more formulas under a connective."""
+
+    how: Literal["and", "or", "implies", "iff"]
+    """The connective; the last two join two parts."""
+    parts: tuple[Formula, ...]
+    """What is joined."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """So many of the parts hold."""
+
+    relation: Literal["<=", "=", ">="]
+    """At most, exactly, at least."""
+    number: int
+    """How many."""
+    parts: tuple[Formula, ...]
+    """What is counted."""
+
+
+@dataclass(frozen=True)
+class Every:
+    """Whatever is of a kind has, or lacks, a property; `some` says that one such thing exists."""
+
+    kind: str
+    """Stem of the noun."""
+    property: str
+    """Stems of the predicate."""
+    holds: bool
+    """Whether the property is said or denied."""
+    some: bool = False
+    """Whether it is said of one thing only."""
+
+
+Formula = Prop | In | Compare | Not | Joined | Count | Every

@@ -1,0 +1,227 @@
+"""z3 as the judge: which steps of a trace cannot all be true, and the fewest that suffice.
+
+Each step is a named assumption. The solver's unsatisfiable core is then reduced by leaving out one
+step at a time, so that what is reported is minimal: without any one of its steps there is no
+contradiction. De Moura, Bjorner, "Z3: an efficient SMT solver" (2008).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from daneel.alignment.traces.formulas import (
+    Compare,
+    Count,
+    Every,
+    Formula,
+    In,
+    Joined,
+    Linear,
+    Not,
+    Prop,
+)
+from daneel.alignment.traces.reader import exclusive_words
+from daneel.errors import MissingExtraError
+
+_WITNESS = "some "
+"""Begins the name of a thing whose existence a step says."""
+
+
+def load_z3() -> Any:
+    """The solver.
+
+    Raises:
+        MissingExtraError: z3 is not installed.
+    """
+    try:
+        import z3
+    except ImportError as error:
+        raise MissingExtraError(
+            "z3 is not installed. Expected the extra that brings it. "
+            "Type `pip install 'daneel[verify]'`."
+        ) from error
+    return z3
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the solver found."""
+
+    conflicts: tuple[frozenset[int], ...]
+    """Minimal sets of steps that contradict each other, disjoint; none if it found none."""
+    decided: bool
+    """False where the solver gave up: then nothing was shown."""
+
+
+def find_conflicts(
+    formulas: Mapping[int, Formula], *, timeout_s: float = 10.0, most: int = 5
+) -> Answer:
+    """Contradictions among steps, by number; each step is part of one at most.
+
+    Args:
+        formulas: What each step says.
+        timeout_s: For each question to the solver.
+        most: Stops after so many.
+    """
+    left, found = dict(formulas), []
+    encoding = _Encoding(load_z3(), formulas)
+    while len(found) < most:
+        core = encoding.core(list(left), timeout_s)
+        if core is None:
+            return Answer(tuple(found), False)
+        if not core:
+            break
+        found.append(frozenset(core))
+        left = {step: formula for step, formula in left.items() if step not in core}
+    return Answer(tuple(found), True)
+
+
+class _Encoding:
+    """The formulas of a trace as z3 expressions."""
+
+    def __init__(self, z3: Any, formulas: Mapping[int, Formula]) -> None:
+        self.z3 = z3
+        self.atoms = list(dict.fromkeys(a for f in formulas.values() for a in _atoms(f)))
+        self.kinds = {a.kind for a in self.atoms if isinstance(a, Every)}
+        self.things = sorted(self._things() | _witnesses(formulas))
+        self.steps = {step: self.expression(formula, step) for step, formula in formulas.items()}
+        self.background = [*self._places(), *self._colours()]
+
+    def core(self, steps: list[int], timeout_s: float) -> list[int] | None:
+        """A minimal core; empty if there is none, None if the solver gave up."""
+        core = self._core(steps, timeout_s)
+        for step in list(core or ()):
+            assert core is not None
+            less = self._core([other for other in core if other != step], timeout_s)
+            core = less or core
+        return core
+
+    def _core(self, steps: list[int], timeout_s: float) -> list[int] | None:
+        solver = self.z3.Solver()
+        solver.set("timeout", int(1000 * timeout_s))
+        solver.add(*self.background)
+        names = {f"step {step}": step for step in steps}
+        for name, step in names.items():
+            solver.assert_and_track(self.steps[step], name)
+        result = solver.check()
+        if result == self.z3.unknown:
+            return None
+        if result == self.z3.sat:
+            return []
+        return sorted(names[str(name)] for name in solver.unsat_core())
+
+    def expression(self, formula: Formula, step: int) -> Any:
+        """One formula; `step` names what an existence claims."""
+        z3 = self.z3
+        if isinstance(formula, Prop):
+            return z3.Bool(f"{formula.key}@{formula.when}")
+        if isinstance(formula, In):
+            return z3.Bool(f"in {formula.thing}|{formula.place}@{formula.when}")
+        if isinstance(formula, Compare):
+            return self._comparison(formula)
+        if isinstance(formula, Not):
+            return z3.Not(self.expression(formula.part, step))
+        if isinstance(formula, Every):
+            return self._every(formula, step)
+        parts = [self.expression(part, step) for part in formula.parts]
+        if isinstance(formula, Count):
+            return self._count(formula, parts)
+        if formula.how == "implies":
+            return z3.Implies(*parts)
+        if formula.how == "iff":
+            return parts[0] == parts[1]
+        return z3.And(*parts) if formula.how == "and" else z3.Or(*parts)
+
+    def _comparison(self, formula: Compare) -> Any:
+        left, right = self._sum(formula.left), self._sum(formula.right)
+        return {
+            "<": left < right, "<=": left <= right, "=": left == right,
+            "!=": left != right, ">=": left >= right, ">": left > right,
+        }[formula.relation]  # fmt: skip
+
+    def _sum(self, linear: Linear) -> Any:
+        total = self._number(linear.constant)
+        for key, factor in linear.terms:
+            # Things are counted in whole numbers; everything else is measured.
+            kind = (
+                self.z3.ToReal(self.z3.Int(key)) if key.startswith("count ") else self.z3.Real(key)
+            )
+            total = total + self._number(factor) * kind
+        return total
+
+    def _number(self, value: Fraction) -> Any:
+        return self.z3.RealVal(f"{value.numerator}/{value.denominator}")
+
+    def _count(self, formula: Count, parts: list[Any]) -> Any:
+        weighted = [(part, 1) for part in parts]
+        made = {"<=": self.z3.PbLe, "=": self.z3.PbEq, ">=": self.z3.PbGe}[formula.relation]
+        return made(weighted, formula.number)
+
+    def _every(self, formula: Every, step: int) -> Any:
+        """Said of every thing that the trace names, or of one that it need not name."""
+        z3 = self.z3
+        if formula.some:
+            thing = f"{_WITNESS}{step}"
+            has = self._is(thing, formula.property)
+            return z3.And(self._is(thing, formula.kind), has if formula.holds else z3.Not(has))
+        rules = []
+        for thing in self.things:
+            has = self._is(thing, formula.property)
+            said = has if formula.holds else z3.Not(has)
+            rules.append(z3.Implies(self._is(thing, formula.kind), said))
+        return z3.And(*rules) if rules else z3.BoolVal(True)
+
+    def _is(self, thing: str, predicate: str) -> Any:
+        return self.z3.Bool(f"{thing} {predicate}@0")
+
+    def _things(self) -> set[str]:
+        """Names that stand before a kind or a property in some statement."""
+        words = self.kinds | {a.property for a in self.atoms if isinstance(a, Every)}
+        found: set[str] = set()
+        for atom in self.atoms:
+            if isinstance(atom, Prop):
+                for word in words:
+                    if atom.key.endswith(" " + word):
+                        found.add(atom.key[: -len(word) - 1])
+        return found
+
+    def _places(self) -> Iterator[Any]:
+        """A thing is at one place, unless the trace puts one of the places inside the other."""
+        places = [atom for atom in self.atoms if isinstance(atom, In)]
+        inside = {(atom.thing, atom.place) for atom in places}
+        for a, b in itertools.combinations(places, 2):
+            if (a.thing, a.when) != (b.thing, b.when) or a.place == b.place:
+                continue
+            if (a.place, b.place) not in inside and (b.place, a.place) not in inside:
+                yield self.z3.Not(self.z3.And(self.expression(a, 0), self.expression(b, 0)))
+
+    def _colours(self) -> Iterator[Any]:
+        """A thing has one colour."""
+        props = [atom for atom in self.atoms if isinstance(atom, Prop)]
+        for a, b in itertools.combinations(props, 2):
+            first, second = exclusive_words(a.key), exclusive_words(b.key)
+            if first and second and a.when == b.when and first[0] == second[0] and a.key != b.key:
+                yield self.z3.Not(self.z3.And(self.expression(a, 0), self.expression(b, 0)))
+
+
+def _witnesses(formulas: Mapping[int, Formula]) -> set[str]:
+    """A name for each thing whose existence a step claims."""
+    return {
+        f"{_WITNESS}{step}"
+        for step, formula in formulas.items()
+        if any(isinstance(atom, Every) and atom.some for atom in _atoms(formula))
+    }
+
+
+def _atoms(formula: Formula) -> Iterator[Prop | In | Compare | Every]:
+    if isinstance(formula, Not):
+        yield from _atoms(formula.part)
+    elif isinstance(formula, Joined | Count):
+        for part in formula.parts:
+            yield from _atoms(part)
+    else:
+        yield formula

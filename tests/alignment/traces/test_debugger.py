@@ -1,0 +1,117 @@
+"""Traces by hand: the contradictions that are there are found, and no others."""
+
+from __future__ import annotations
+
+import pytest
+
+from daneel.alignment.traces import ReasoningDebugger
+from daneel.errors import ConfigError
+
+pytest.importorskip("z3", reason="z3 is not installed (extra verify)")
+
+BAD = [
+    ["All swans are white.", "Some swans are not white."],
+    ["The door is open.", "Step 2: The lamp is on.", "Therefore the door is closed."],
+    ["Alice is taller than Bob.", "Bob is taller than Carol.", "So Carol is taller than Alice."],
+    ["If it rains, then the ground is wet.", "It rains.", "The ground is not wet."],
+    ["All cats are animals.", "Tom is a cat.", "Tom is not an animal."],
+    ["No birds are mammals.", "Tweety is a bird.", "Tweety is a mammal."],
+    ["The cup is in the kitchen.", "The cup is in the garden."],
+    ["Ann has 3 apples.", "Ben has 2 more apples than Ann.", "Ben has 6 apples."],
+    ["At most two of A, B and C are active.", "A is active.", "B is active.", "C is active."],
+    [
+        "Pick up the cup before opening the door.",
+        "Open the door before washing the plate.",
+        "Washing the plate happens before picking up the cup.",
+    ],
+    ["First wash the cup, then dry the cup.", "Drying the cup must happen before washing the cup."],
+    ["x + y = 10", "x is 4", "y = 7"],
+    ["The box weighs at most 3 kg.", "The box weighs 3500 grams."],
+    [
+        "Either the switch is on or the fuse is broken.",
+        "The switch is off.",
+        "The fuse is working.",
+    ],
+    [
+        "The alarm rings only if the sensor is active.",
+        "The alarm rings.",
+        "The sensor is inactive.",
+    ],
+    ["The ball is red.", "The ball is blue."],
+    ["Ann and Ben together have 10 coins.", "Ann has 4 coins.", "Ben has 5 coins."],
+    ["The meeting is after lunch.", "Lunch is after the talk.", "The meeting is before the talk."],
+    ["The robot picked up the cup.", "The robot did not pick up the cup."],
+    [
+        "The chair is to the left of the table.",
+        "The table is to the left of the sofa.",
+        "The sofa is left of the chair.",
+    ],
+    ["Neither the door nor the window is open.", "The window is open."],
+]
+GOOD = [
+    ["The door is open.", "The robot closes the door.", "The door is closed."],
+    ["The cup is in the box.", "The box is in the kitchen.", "The cup is in the kitchen."],
+    [
+        "The cup is in the kitchen.",
+        "The robot moves the cup to the garden.",
+        "The cup is in the garden.",
+    ],
+    ["Alice is taller than Bob.", "Carol is taller than Alice.", "Carol is taller than Bob."],
+    ["Ann has 3 apples.", "Ben has 2 more apples than Ann.", "Ben has 5 apples."],
+    ["Either the switch is on or the fuse is broken.", "The switch is off.", "The fuse is broken."],
+    ["Some birds are not able to fly", "Tweety is a bird.", "Tweety can fly."],
+    ["Wash the cup before drying it.", "Then put the cup on the shelf."],
+    ["The plan takes 5 minutes.", "The walk takes 1 hour."],
+]
+
+
+@pytest.mark.parametrize("trace", BAD, ids=lambda trace: trace[0])
+def test_contradictions_are_found_with_a_minimal_set_of_steps(trace: list[str]) -> None:
+    """Contradictions are found with a minimal set of steps."""
+    debugger = ReasoningDebugger()
+    report = debugger.debug(trace)
+    assert report.consistent is False and len(report.conflicts) == 1
+    core = report.conflicts[0].steps
+    for left_out in core:
+        rest = [trace[i] for i in core if i != left_out]
+        assert not debugger.debug(rest).conflicts
+
+
+@pytest.mark.parametrize("trace", GOOD, ids=lambda trace: trace[-1])
+def test_what_is_consistent_raises_no_alarm(trace: list[str]) -> None:
+    """What is consistent raises no alarm."""
+    assert not ReasoningDebugger().debug(trace).conflicts
+
+
+def test_steps_that_have_no_part_in_it_are_not_named() -> None:
+    """Steps that have no part in it are not named."""
+    report = ReasoningDebugger().debug(
+        "1. The sky is blue.\n2. The door is open; Ann is older than Ben.\n3. The lamp is on.\n"
+        "4. So the door is shut."
+    )
+    assert report.conflicts[0].steps == (1, 3)
+    assert report.conflicts[0].sentences[1] == "4. So the door is shut."
+
+
+def test_what_cannot_be_read_is_named_and_claims_nothing() -> None:
+    """What cannot be read is named and claims nothing."""
+    report = ReasoningDebugger().debug(
+        ["Colourless green ideas might sleep furiously, which is why nobody asked whether they do.",
+         "The door is open.", "Почему?", "x" * 10_000]
+    )  # fmt: skip
+    assert report.unread == (0, 2, 3) and report.consistent is None and not report.conflicts
+    assert ReasoningDebugger().debug(["The door is open."]).consistent is True
+
+
+def test_two_contradictions_are_both_found() -> None:
+    """Two contradictions are both found."""
+    report = ReasoningDebugger().debug(
+        ["The door is open.", "x = 3", "The door is closed.", "x = 4"]
+    )
+    assert {conflict.steps for conflict in report.conflicts} == {(0, 2), (1, 3)}
+
+
+def test_an_empty_trace_is_refused() -> None:
+    """An empty trace is refused."""
+    with pytest.raises(ConfigError, match="trace is empty"):
+        ReasoningDebugger().debug("  \n ")
