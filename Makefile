@@ -31,7 +31,7 @@ contract: .venv/.dev ## Check which room imports which
 	$(BIN)/lint-imports
 
 docs: .venv/.dev ## Build the site; its tables must equal the records
-	$(BIN)/daneel bench table control README.md docs/agents/planner.md docs/backbones/*.md docs/suites/index.md docs/memory/*.md --check
+	$(BIN)/daneel bench table control README.md docs/*.md docs/*/*.md --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 check: lint types contract docs test ## All of the above that must pass before a change lands

@@ -202,7 +202,7 @@ class AttentionVisualizer:
             raise ConfigError(
                 "The watched run has resets. Expected one episode. Watch episodes one by one."
             )
-        q, k, _ = qkv[:1].reshape(1, -1, 3, layer.heads, layer.key).unbind(2)
+        q, k = qkv[:1].reshape(1, -1, 3, layer.heads, layer.key).unbind(2)[:2]
         cached = state["k"][:1]
         multiple, rest = state["position"][0].double().tolist()
         start = int(multiple * 2**20 + rest)
