@@ -25,6 +25,7 @@ from daneel.alignment.finding import Verdict
 from daneel.alignment.verification.bounds import as_graph
 from daneel.alignment.verification.difference import difference_bounds
 from daneel.alignment.verification.graph import Graph
+from daneel.alignment.verification.interval_proof import interval_proof
 from daneel.alignment.verification.intervals import Interval, boxes
 from daneel.alignment.verification.property import Case, Polyhedron, Property
 from daneel.alignment.verification.search import Boxes, Limits, Search
@@ -140,6 +141,10 @@ def certify(
     """
     budget = budget or Budget()
     graph = as_graph(network, property.inputs)
+    if interval_proof(network, property):
+        result = verify(network, property, budget)
+        kept = Certificate(property, 0.0, result.trees, graph)
+        return result, kept if result.verdict == "holds" else None
     typical, nearest = spread(graph, property, budget)
     margin = max(0.0, min(MARGIN * typical, nearest / 2))
     result = verify(network, property, replace(budget, seconds=budget.seconds / 2), (), margin)
@@ -180,6 +185,9 @@ def recheck(
     graph = as_graph(network, certificate.property.inputs)
     if graph.structure_hash() != certificate.graph.structure_hash():
         raise _refused("the certificate", "is of a network of another structure")
+    if interval_proof(network, certificate.property):
+        result = verify(network, certificate.property, budget)
+        return Recheck(result, len(certificate.trees), 0, len(certificate.trees), False)
     joined = certificate.property.on(graph)
     old = certificate.property.on(certificate.graph)
     cases = certificate.property.widened(joined).cases

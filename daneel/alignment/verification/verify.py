@@ -21,6 +21,7 @@ from daneel.alignment.rounding import NoBoundError
 from daneel.alignment.verification.attack import Replay, Witness, attack, points_of
 from daneel.alignment.verification.bounds import as_graph
 from daneel.alignment.verification.graph import Graph
+from daneel.alignment.verification.interval_proof import interval_proof
 from daneel.alignment.verification.property import Case, Polyhedron, Property
 from daneel.alignment.verification.relu_splitting import ReluSearch
 from daneel.alignment.verification.search import Limits, Outcome, Search
@@ -110,7 +111,8 @@ def verify(
     joined = property.on(graph)
     if isinstance(network, nn.Module):
         replays = [*replays, module_replay(network)]
-    run = _Run(joined, property.widened(joined), budget, replays, margin)
+    known = margin == 0 and interval_proof(network, property)
+    run = _Run(joined, property.widened(joined), budget, replays, margin, known)
     return run.verdict()
 
 
@@ -129,6 +131,8 @@ class _Run:
     budget: Budget
     replays: Sequence[Replay]
     margin: float
+    known: bool = False
+    """Interval bounds have proved it: only the falsification is left."""
     boxes: int = 0
 
     def __post_init__(self) -> None:
@@ -144,7 +148,7 @@ class _Run:
                 return self._result("violated", witness)
         trees = []
         for case in self.property.cases:
-            if not case.unsafe:
+            if self.known or not case.unsafe:
                 trees.append(Outcome().tree.tree())
                 continue
             try:
