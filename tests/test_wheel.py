@@ -32,7 +32,9 @@ def _run(*command: object, cwd: Path) -> str:
     return done.stdout
 
 
-SHIPPED = (".py", ".yaml", ".json", ".proto", ".desc")
+SHIPPED = (
+    ".py", ".yaml", ".json", ".proto", ".desc", ".xml", ".gz", ".txt", ".safetensors", ".LICENSE"
+)  # fmt: skip
 """Modules, presets and suites, reference scores, the protocol of the memory service."""
 
 

@@ -160,6 +160,10 @@ KINDS = {
         "measurements: `daneel bench NAME`", _registry("daneel.evaluation.bench", "BENCHES")
     ),
     "checks": Kind("what the gate asks of a candidate", _registry("daneel.alignment", "CHECKS")),
+    "controllers": Kind(
+        "laws of the twins' tasks",
+        _registry("daneel.agents.calibration.controllers", "CONTROLLERS"),
+    ),
     "envs": Kind("tasks: `--env.id ID`", _envs),
     "experts": Kind("who shows how it is done", _registry("daneel.agents.experts", "EXPERTS")),
     "presets": Kind("ready-made trainings: `daneel train PRESET`", _presets),

@@ -19,10 +19,11 @@ from tests.alignment.candidates import candidate, evaluation_of, linear, network
 
 
 def test_every_registered_check_runs_on_a_good_candidate() -> None:
-    """Every registered check runs on a good candidate."""
+    """All hold but one: without properties there is nothing to prove."""
     for name in CHECKS.names():
         finding = CHECKS.load(name)()(candidate())
-        assert (finding.check, finding.verdict) == (name, "holds")
+        expected = "unknown" if name == "properties" else "holds"
+        assert (finding.check, finding.verdict) == (name, expected)
         assert finding.detail
 
 

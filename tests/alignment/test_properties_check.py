@@ -14,6 +14,7 @@ from daneel.alignment import (
     CheckSpec,
     Finding,
     load_gate,
+    output_bounds,
     release,
     run_gate,
     save_report,
@@ -25,7 +26,6 @@ from tests.alignment.candidates import candidate
 
 HOLDS = "inputs: declared\noutputs: {low: [-1, -1], high: [1, 1]}\n"
 VIOLATED = "inputs: declared\noutputs: {high: [0.0001, 2]}\n"
-TIGHT = "inputs: declared\nunsafe:\n  - y0 >= 0.99\n"
 
 
 @pytest.fixture
@@ -74,7 +74,9 @@ def test_a_violation_has_a_witness_that_replays(judged: Candidate) -> None:
 
 def test_what_is_not_decided_is_unknown_and_never_released(judged: Candidate) -> None:
     """No time, no pass."""
-    write(judged, "tight.yaml", TIGHT)
+    low, high = (torch.from_numpy(end) for end in (judged.box_low, judged.box_high))
+    most = float(output_bounds(judged.actor, low, high)[1][0])  # so much intervals can prove
+    write(judged, "tight.yaml", f"inputs: declared\nunsafe:\n  - y0 >= {most - 1e-3}\n")
     finding = found(judged, seconds=1e-9)
     assert finding.verdict == "unknown" and "tight.yaml" in finding.detail
     save_report(run_gate(judged, [CheckSpec("properties", {"seconds": 1e-9})]), judged.run)

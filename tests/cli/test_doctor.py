@@ -54,8 +54,8 @@ def test_every_extra_is_listed() -> None:
     """Those for users; the suites are installed where the tests run."""
     items = _items("extras")
     assert set(items) == {
-        "audio", "clip", "demos", "gpu", "langchain", "memory", "onnx", "pgvector", "qdrant",
-        "scale", "suites", "trackio", "verify",
+        "audio", "calibration", "clip", "demos", "gpu", "judge", "langchain", "memory", "onnx",
+        "pgvector", "qdrant", "scale", "suites", "trackio", "verify",
     }  # fmt: skip
     assert items["suites"].state == "ok"
 
