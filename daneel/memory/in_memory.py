@@ -131,10 +131,10 @@ def _score(
 ) -> NDArray[np.float64]:
     if metric == "l2":
         return -((others - query) ** 2).sum(1)
-    dots = (others * query).sum(1)
+    dots = np.einsum("nd,d->n", others, query)  # row by row, and no table of products
     if metric == "dot":
         return dots
-    lengths = np.sqrt((query**2).sum() * (others**2).sum(1))
+    lengths = np.sqrt((query**2).sum() * np.einsum("nd,nd->n", others, others))
     return np.divide(dots, lengths, out=np.zeros_like(dots), where=lengths > 0)
 
 
