@@ -49,5 +49,5 @@ def test_a_kind_that_does_not_exist_stops_the_build(hooks: ModuleType) -> None:
 def test_a_list_is_a_table(hooks: ModuleType) -> None:
     """One row for each name."""
     table = hooks.on_page_markdown("<!-- list checks -->").splitlines()
-    assert table[1] == "|---|---|" and len(table) == 6
+    assert table[1] == "|---|---|" and len(table) == 7
     assert table[2].startswith("| `weights_finite` |")
