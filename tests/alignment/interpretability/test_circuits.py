@@ -30,10 +30,11 @@ def total(y: torch.Tensor) -> torch.Tensor:
 
 def test_ablation_and_patching_equal_hand_numbers() -> None:
     """Ablation and patching equal hand numbers."""
-    model = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 1, bias=False))
+    first, second = nn.Linear(2, 2, bias=False), nn.Linear(2, 1, bias=False)
+    model = nn.Sequential(first, second)
     with torch.no_grad():
-        model[0].weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
-        model[1].weight.copy_(torch.tensor([[3.0, 5.0]]))
+        first.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+        second.weight.copy_(torch.tensor([[3.0, 5.0]]))
     sites = [Site("0", "output", 0, 1), Site("0", "output", 1, 2)]
     clean = Probe((torch.tensor([[1.0, 1.0], [3.0, 1.0]]),), total)
     corrupt = Probe((torch.zeros(2, 2),), total)
