@@ -111,6 +111,10 @@ class InMemoryStore:
             raise MemoryStoreError("The store is closed. Open it again with open_store(...).")
 
 
+BLOCK = 512
+"""Rows that are widened to float64 at a time."""
+
+
 def score_all(
     queries: NDArray[np.float32], vectors: NDArray[np.float32], metric: str
 ) -> NDArray[np.float32]:
@@ -120,10 +124,14 @@ def score_all(
     lost in `|a|^2 + |b|^2 - 2ab`. Row by row, where a matrix product may round equal rows
     differently: equal vectors have equal scores.
     """
-    others = vectors.astype(np.float64)
-    scores = [_score(query, others, metric) for query in queries.astype(np.float64)]
-    with np.errstate(over="ignore"):  # beyond float32 a score is infinite
-        return np.array(scores).reshape(len(queries), len(vectors)).astype(np.float32)
+    wide, scores = queries.astype(np.float64), np.empty((len(queries), len(vectors)), np.float32)
+    for start in range(0, len(vectors), BLOCK):
+        part = slice(start, start + BLOCK)
+        others = vectors[part].astype(np.float64)
+        with np.errstate(over="ignore"):  # beyond float32 a score is infinite
+            for row, query in zip(scores, wide, strict=True):
+                row[part] = _score(query, others, metric)
+    return scores
 
 
 def _score(
