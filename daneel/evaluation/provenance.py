@@ -87,12 +87,25 @@ def source(folder: Path | None = None) -> Source:
 
 
 def command_line(argv: Sequence[str] | None = None) -> str:
-    """The command that is running, ready to be typed again."""
+    """The command that is running, to be typed again.
+
+    Places that only this machine has, absolute paths and addresses, read PATH and ADDRESS: records
+    are published.
+    """
     argv = list(sys.argv if argv is None else argv)
     program = Path(argv[0]).name if argv else "daneel"
     if program == "__main__.py":
         program = "daneel"
-    return shlex.join([program, *argv[1:]])
+    return shlex.join([program, *(_shareable(argument) for argument in argv[1:])])
+
+
+def _shareable(argument: str) -> str:
+    name, equals, value = argument.rpartition("=") if argument[:2] == "--" else ("", "", argument)
+    if "://" in value:
+        value = "ADDRESS"
+    elif Path(value).is_absolute():
+        value = "PATH"
+    return f"{name}{equals}{value}"
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

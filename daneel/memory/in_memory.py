@@ -5,19 +5,19 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from daneel.errors import MemoryStoreError
 from daneel.memory.check import check_ids, check_k, check_metadata, check_metric, check_vectors
+from daneel.memory.closing import Closing
 from daneel.memory.protocol import Hits, Metadata, Metric, Rows, Where
 from daneel.memory.where import check_where, matches
 
 
-class InMemoryStore:
+class InMemoryStore(Closing):
     """A dictionary of rows; a search looks at every one. Lost when the process ends."""
 
     def __init__(self, dim: int, metric: str = "cosine") -> None:
@@ -92,19 +92,6 @@ class InMemoryStore:
         """Forget everything."""
         self._open = False
         self._rows = {}
-
-    def __enter__(self) -> Self:
-        """The store itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
 
     def _check_open(self) -> None:
         if not self._open:

@@ -13,13 +13,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from daneel.errors import MissingExtraError
+from daneel.memory.closing import Closing
 from daneel.memory.protocol import Hits, Metadata, Metric, Rows, VectorStore, Where
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Profile:
         return self.hits / asked if asked else None
 
 
-class MemoryProfiler:
+class MemoryProfiler(Closing):
     """A vector store that measures the one it is put around, and answers the same.
 
     Metrics, all with the label `store`: `daneel_memory_seconds` (histogram, by `operation`),
@@ -194,19 +194,6 @@ class MemoryProfiler:
     def close(self) -> None:
         """Closes the store; the metrics stay."""
         self.store.close()
-
-    def __enter__(self) -> Self:
-        """The profiler itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
 
 
 def _without_a_hit(scores: NDArray[np.float32]) -> int:

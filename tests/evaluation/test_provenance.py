@@ -55,6 +55,13 @@ def test_the_command_can_be_typed_again() -> None:
     assert provenance.command_line(["/a/daneel/__main__.py", "card"]) == "daneel card"
 
 
+def test_places_of_this_machine_stay_out_of_the_command():
+    """Records are published: neither a folder of this machine nor an address is in them."""
+    typed = ["daneel", "bench", "memory", "--postgres", "postgresql://me@/db?host=/tmp/x", "--work"]
+    said = provenance.command_line([*typed, "/home/me/runs", "--nets=/data/nets", "runs/a"])
+    assert said == "daneel bench memory --postgres ADDRESS --work PATH --nets=PATH runs/a"
+
+
 def test_machine_and_versions_are_of_this_computer() -> None:
     """Real numbers, not placeholders."""
     machine = provenance.machine()

@@ -15,13 +15,13 @@ from scipy import signal
 
 from daneel.agents.calibration.arm import ArmTerms, PlanarArm
 from daneel.agents.calibration.logs import Log
-from daneel.agents.calibration.parameters import ParameterSet
+from daneel.agents.calibration.parameters import Parameterised, ParameterSet
 from daneel.agents.calibration.problem import Floats, Integers
 from daneel.agents.calibration.simulator import Values
 
 
 @dataclass(frozen=True)
-class TorqueProblem:
+class TorqueProblem(Parameterised):
     """Torque errors of candidates; see `Problem`."""
 
     arm: PlanarArm
@@ -34,31 +34,6 @@ class TorqueProblem:
     """Standard deviation of the measured torque in N m."""
     span: float = 0.15
     """Length of the cubics in seconds."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Name of each parameter [P]."""
-        return self.parameters.names
-
-    @property
-    def low(self) -> Floats:
-        """Least values [P]."""
-        return self.parameters.low
-
-    @property
-    def high(self) -> Floats:
-        """Greatest values [P]."""
-        return self.parameters.high
-
-    @property
-    def initial(self) -> Floats:
-        """Values before the calibration [P]."""
-        return self.parameters.initial
-
-    @property
-    def prior_std(self) -> Floats:
-        """Standard deviations of the priors [P]."""
-        return self.parameters.prior_std
 
     @property
     def segments(self) -> Integers:

@@ -108,6 +108,37 @@ class ParameterSet:
         return {name: float(value[0]) for name, value in self.values(theta[None]).items()}
 
 
+class Parameterised:
+    """Base of problems over a parameter set: its columns under the names of `Problem`."""
+
+    parameters: ParameterSet
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each parameter [P]."""
+        return self.parameters.names
+
+    @property
+    def low(self) -> Floats:
+        """Least values [P]."""
+        return self.parameters.low
+
+    @property
+    def high(self) -> Floats:
+        """Greatest values [P]."""
+        return self.parameters.high
+
+    @property
+    def initial(self) -> Floats:
+        """Values before the calibration [P]."""
+        return self.parameters.initial
+
+    @property
+    def prior_std(self) -> Floats:
+        """Standard deviations of the priors [P]."""
+        return self.parameters.prior_std
+
+
 def load_parameters(path: str | Path, known: Mapping[str, float]) -> ParameterSet:
     """Reads a parameter file for a model with these targets and nominal values.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from daneel.agents.calibration.parameters import ParameterSet
+from daneel.agents.calibration.parameters import Parameterised, ParameterSet
 from daneel.agents.calibration.problem import CalibrationError, Floats, Integers
 from daneel.agents.calibration.simulator import Simulator, rollout
 from daneel.agents.calibration.windows import Windows, shorten
@@ -20,7 +20,7 @@ BATCH = 200_000
 
 
 @dataclass(frozen=True)
-class RolloutProblem:
+class RolloutProblem(Parameterised):
     """Open-loop prediction errors of candidates; see `Problem`."""
 
     simulator: Simulator
@@ -49,31 +49,6 @@ class RolloutProblem:
             raise CalibrationError(
                 f"noise is {self.noise} and stride {self.stride}. Expected both above zero."
             )
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Name of each parameter [P]."""
-        return self.parameters.names
-
-    @property
-    def low(self) -> Floats:
-        """Least values [P]."""
-        return self.parameters.low
-
-    @property
-    def high(self) -> Floats:
-        """Greatest values [P]."""
-        return self.parameters.high
-
-    @property
-    def initial(self) -> Floats:
-        """Values before the calibration [P]."""
-        return self.parameters.initial
-
-    @property
-    def prior_std(self) -> Floats:
-        """Standard deviations of the priors [P]."""
-        return self.parameters.prior_std
 
     @property
     def _steps(self) -> Integers:

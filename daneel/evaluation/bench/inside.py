@@ -6,13 +6,12 @@ bars are those of rows L-6, T-57 and T-61.
 
 from __future__ import annotations
 
-import sys
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from daneel.evaluation import evidence, provenance
+from daneel.evaluation.bench import parts
 from daneel.evaluation.evidence import Evidence
 from daneel.registry import Entry, Registry
 
@@ -66,20 +65,14 @@ class Options:
 
 def run(options: Options) -> int:
     """Measures the parts in order, records each when it is done, prints the table."""
-    records = options.sized(options.results, options.work / "rehearsal")
-    for part in options.parts:
-        print(f"{part} ...", file=sys.stderr, flush=True)
-        began = time.perf_counter()
-        found: list[Evidence] = PARTS.load(part)(options)
-        for item in found:
-            evidence.append(replace(item, seconds=time.perf_counter() - began), records)
-    print(table(records))
-    return 0
+    return parts.run(
+        BENCH, PARTS, options, options.sized(options.results, options.work / "rehearsal")
+    )
 
 
 def table(folder: str | Path = provenance.RESULTS) -> str:
     """The Markdown table of the recorded evidence."""
-    return evidence.table(evidence.load(BENCH, folder))
+    return parts.table(BENCH, folder)
 
 
 def figure(

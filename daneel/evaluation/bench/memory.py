@@ -8,15 +8,14 @@ the rows that name them (C-7, C-8, C-9, ...) and are written where they are meas
 from __future__ import annotations
 
 import statistics
-import sys
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from daneel.errors import ConfigError
 from daneel.evaluation import evidence, provenance
+from daneel.evaluation.bench import parts
 from daneel.evaluation.evidence import Evidence
 from daneel.evaluation.statistics import Interval
 from daneel.registry import Entry, Registry
@@ -94,21 +93,12 @@ class Options:
 
 def run(options: Options) -> int:
     """Measures the parts in order, records each when it is done, prints the table."""
-    for part in options.parts:
-        print(f"{part} ...", file=sys.stderr, flush=True)
-        began = time.perf_counter()
-        found: Sequence[Evidence] = PARTS.load(part)(options)
-        seconds = time.perf_counter() - began
-        for item in found:  # a part that did not time its figures took this long for all of them
-            timed = item if item.seconds else replace(item, seconds=seconds)
-            evidence.append(timed, options.records)
-    print(table(options.records))
-    return 0
+    return parts.run(BENCH, PARTS, options, options.records)
 
 
 def table(folder: str | Path = provenance.RESULTS) -> str:
     """The Markdown table of the recorded evidence."""
-    return evidence.table(evidence.load(BENCH, folder))
+    return parts.table(BENCH, folder)
 
 
 def figure(

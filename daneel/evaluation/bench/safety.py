@@ -8,15 +8,13 @@ the quickstart agent within 60 s on two cores.
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from daneel.errors import ConfigError
 from daneel.evaluation import evidence, provenance
+from daneel.evaluation.bench import parts
 from daneel.evaluation.evidence import Evidence
 from daneel.evaluation.statistics import Interval
 from daneel.registry import Entry, Registry
@@ -79,21 +77,12 @@ class Options:
 
 def run(options: Options) -> int:
     """Measures the parts in order, records each when it is done, prints the table."""
-    for part in options.parts:
-        print(f"{part} ...", file=sys.stderr, flush=True)
-        began = time.perf_counter()
-        found: Sequence[Evidence] = PARTS.load(part)(options)
-        seconds = time.perf_counter() - began
-        for item in found:
-            timed = item if item.seconds else replace(item, seconds=seconds)
-            evidence.append(timed, options.records)
-    print(table(options.records))
-    return 0
+    return parts.run(BENCH, PARTS, options, options.records)
 
 
 def table(folder: str | Path = provenance.RESULTS) -> str:
     """The Markdown table of the recorded evidence."""
-    return evidence.table(evidence.load(BENCH, folder))
+    return parts.table(BENCH, folder)
 
 
 def figure(

@@ -8,15 +8,13 @@ processor seconds of one core: wall time says nothing on a shared machine.
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from daneel.errors import ConfigError
 from daneel.evaluation import evidence, provenance
+from daneel.evaluation.bench import parts
 from daneel.evaluation.evidence import Evidence
 from daneel.registry import Entry, Registry
 
@@ -79,16 +77,7 @@ def run(options: Options) -> int:
     import torch
 
     torch.set_num_threads(1)
-    for part in options.parts:
-        print(f"{part} ...", file=sys.stderr, flush=True)
-        began = time.perf_counter()
-        found: Sequence[Evidence] = PARTS.load(part)(options)
-        for item in found:
-            seconds = time.perf_counter() - began
-            stamped = replace(item, seconds=seconds, command=command(part, options))
-            evidence.append(stamped, options.results)
-    print(table(options.results))
-    return 0
+    return parts.run(BENCH, PARTS, options, options.results, lambda part: command(part, options))
 
 
 def command(part: str, options: Options) -> str:
@@ -102,7 +91,7 @@ def command(part: str, options: Options) -> str:
 
 def table(folder: str | Path = provenance.RESULTS) -> str:
     """The Markdown table of the recorded evidence."""
-    return evidence.table(evidence.load(BENCH, folder))
+    return parts.table(BENCH, folder)
 
 
 def figure(

@@ -14,8 +14,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +25,7 @@ from daneel.memory.adapters.keys import search_keys
 from daneel.memory.adapters.needed import needed, terms
 from daneel.memory.adapters.tuning import least_effort
 from daneel.memory.check import check_ids, check_k, check_metadata, check_metric, check_vectors
+from daneel.memory.closing import Closing
 from daneel.memory.in_memory import empty_hits, score_all
 from daneel.memory.protocol import Hits, Metadata, Metric, Rows, Where
 from daneel.memory.where import check_where, matches
@@ -43,7 +43,7 @@ _TIE = 1e-6
 """Scores this near, relative to the larger, may be equal before rounding."""
 
 
-class EngineStore:
+class EngineStore(Closing):
     """Rows kept by an engine."""
 
     def __init__(
@@ -171,19 +171,6 @@ class EngineStore:
             if self._open:
                 self._open = False
                 self._engine.close()
-
-    def __enter__(self) -> Self:
-        """The store itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
 
     def _check_open(self) -> None:
         if not self._open:

@@ -6,13 +6,12 @@ Legend: N rows, Q queries, D dimensions, k hits.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from daneel.memory.check import check_ids, check_k, check_metadata, check_vectors
+from daneel.memory.closing import Closing
 from daneel.memory.compression import ranking
 from daneel.memory.compression.summarising import SummarizingMemory
 from daneel.memory.in_memory import empty_hits, score_all
@@ -20,7 +19,7 @@ from daneel.memory.protocol import Hits, Metadata, Metric, Rows, VectorStore, Wh
 from daneel.memory.where import check_where
 
 
-class ContextSummaryMemory:
+class ContextSummaryMemory(Closing):
     """A store of originals with summaries of its distant rows in front, which are searched.
 
     A search looks at the summaries (and at the newest rows, exactly), reads the originals of the
@@ -131,16 +130,3 @@ class ContextSummaryMemory:
             self.originals.close()
         finally:
             self.summaries.close()
-
-    def __enter__(self) -> Self:
-        """The memory itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()

@@ -9,14 +9,14 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from daneel.errors import MemoryStoreError
 from daneel.memory.check import check_ids, check_k, check_metadata, check_vectors
+from daneel.memory.closing import Closing
 from daneel.memory.compression import ranking, segments
 from daneel.memory.compression.history import History
 from daneel.memory.compression.segments import Event, Segment
@@ -29,7 +29,7 @@ from daneel.memory.where import check_where, matches
 log = logging.getLogger(__name__)
 
 
-class SummarizingMemory:
+class SummarizingMemory(Closing):
     """A vector store that forgets exact vectors, but no row.
 
     Rows that are no longer among the `recent` newest are summarised, `segment` at a time, and their
@@ -185,19 +185,6 @@ class SummarizingMemory:
         with self._lock:
             self._open, self._history = False, History(self.summariser)
         self._store.close()
-
-    def __enter__(self) -> Self:
-        """The memory itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
 
     def _check_open(self) -> None:
         if not self._open:

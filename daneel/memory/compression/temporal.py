@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from daneel.memory.check import check_ids, check_k, check_metadata, check_vectors
+from daneel.memory.closing import Closing
 from daneel.memory.compression import ranking
 from daneel.memory.in_memory import empty_hits
 from daneel.memory.protocol import Hits, Metadata, Metric, Rows, VectorStore, Where
@@ -25,7 +25,7 @@ WIDEN = 4
 """How many more rows are looked at each time that too few were certain."""
 
 
-class TemporalVectorCompressor:
+class TemporalVectorCompressor(Closing):
     """A store whose scores lose half of their worth in a half-life.
 
     score(age) = score * 2^(-age / half-life), and for scores below 0 (all distances) divided
@@ -137,19 +137,6 @@ class TemporalVectorCompressor:
     def close(self) -> None:
         """Closes the store below."""
         self._store.close()
-
-    def __enter__(self) -> Self:
-        """The memory itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
 
 
 def _is_number(value: Any) -> bool:

@@ -10,14 +10,13 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from daneel.errors import DaneelError, MemoryStoreError
 from daneel.memory.check import check_ids, check_metadata, check_vectors
+from daneel.memory.closing import Closing
 from daneel.memory.hierarchy.frequency import AccessFrequency
 from daneel.memory.hierarchy.ssd_cache import SSDCache
 from daneel.memory.hierarchy.working_set import Kept, WorkingSet, as_rows
@@ -39,7 +38,7 @@ class TierCounts:
     """Brought to the cache before they were asked for."""
 
 
-class HierarchicalMemory:
+class HierarchicalMemory(Closing):
     """Working set in RAM -> cache on SSD -> any vector store, which is the truth.
 
     Writes go through to the store and are acknowledged when it has. Searches are answered by the
@@ -263,19 +262,6 @@ class HierarchicalMemory:
             finally:
                 self._ram = WorkingSet(self._ram.rows)
                 self.store.close()
-
-    def __enter__(self) -> Self:
-        """The memory itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
 
     def _check_open(self) -> None:
         if not self._open:

@@ -8,21 +8,21 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from daneel.errors import MemoryStoreError
 from daneel.memory.check import check_ids, check_metadata, check_metric, check_vectors
+from daneel.memory.closing import Closing
 from daneel.memory.indexes.base import Base
 from daneel.memory.indexes.index import KINDS
 from daneel.memory.indexes.live import Live
 from daneel.memory.protocol import Hits, Metadata, Metric, Rows, Where
 
 
-class FaissVectorStore:
+class FaissVectorStore(Closing):
     """Rows in memory behind an index of FAISS; those since the last `flush` are scanned exactly.
 
     The index is made at `flush`, and by `add` whenever the rows without one are more than
@@ -99,19 +99,6 @@ class FaissVectorStore:
         view = self._rows().view
         about = view.base.index.description()
         return {"rows": view.count, "indexed": len(view.base), "index": about}
-
-    def __enter__(self) -> Self:
-        """The store itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
 
     def _indexed(self) -> Base:
         view = self._rows().view

@@ -11,14 +11,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from daneel.errors import MemoryStoreError
 from daneel.memory.check import check_ids, check_metric
+from daneel.memory.closing import Closing
 from daneel.memory.indexes.index import SMALL
 from daneel.memory.indexes.live import Live
 from daneel.memory.indexes.store import check_options, check_rows
@@ -37,7 +37,7 @@ TIDIED = 256
 """Appends between two rounds of joining small files and cleaning old versions."""
 
 
-class LanceStore:
+class LanceStore(Closing):
     """A `VectorStore` in a folder."""
 
     def __init__(
@@ -195,19 +195,6 @@ class LanceStore:
                     self.flush()
                 finally:
                     self._rows.close()
-
-    def __enter__(self) -> Self:
-        """The store itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
 
     def _look(self) -> None:
         if self._rows.look():

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import grpc
 from numpy.typing import ArrayLike
 
 from daneel.errors import MemoryStoreError
 from daneel.memory.check import check_metric
+from daneel.memory.closing import Closing
 from daneel.memory.protocol import Hits, Metadata, Metric, Rows, Where
 from daneel.memory.service.address import check_token, parse_address
 from daneel.memory.service.messages import methods
@@ -30,7 +30,7 @@ Batch = tuple[Sequence[str], ArrayLike, Sequence[Metadata] | None]
 """Ids, vectors and metadata of one message of a stream."""
 
 
-class RemoteMemory:
+class RemoteMemory(Closing):
     """A store on a memory server. Thread-safe; every call has a deadline.
 
     Calls that fail because the server is away or busy are tried again up to three times; writes
@@ -181,19 +181,6 @@ class RemoteMemory:
         """Let go of the connection; the collection stays as it is."""
         self._open = False
         self._channel.close()
-
-    def __enter__(self) -> Self:
-        """The store itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
 
     def _call(self, name: str, request: Any) -> Any:
         try:

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from daneel.errors import MemoryStoreError
 from daneel.memory.check import check_ids, check_k, check_metadata, check_metric, check_vectors
+from daneel.memory.closing import Closing
 from daneel.memory.in_memory import empty_hits
 from daneel.memory.protocol import Hits, Metadata, Metric, Rows, Where
 from daneel.memory.service.client import PendingHits, RemoteMemory
@@ -35,7 +35,7 @@ from daneel.memory.where import check_where
 T = TypeVar("T")
 
 
-class DistributedMemory:
+class DistributedMemory(Closing):
     """A store whose rows are on many servers. Thread-safe."""
 
     def __init__(
@@ -163,19 +163,6 @@ class DistributedMemory:
         self._pool.shutdown()
         for each in self._shards:
             each.close()
-
-    def __enter__(self) -> Self:
-        """The store itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
 
     def _asked(
         self, names: list[str], do: Callable[[RemoteMemory, list[str]], T]

@@ -12,14 +12,14 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from daneel.errors import MemoryStoreError
 from daneel.memory.check import check_ids, check_k, check_metric, check_vectors
+from daneel.memory.closing import Closing
 from daneel.memory.in_memory import InMemoryStore
 from daneel.memory.protocol import Hits, Metadata, Metric, Rows, Where
 from daneel.memory.service import wire
@@ -39,7 +39,7 @@ FLUSH_S = 30.0
 """How long the link is given to send everything."""
 
 
-class EdgeMemoryClient:
+class EdgeMemoryClient(Closing):
     """A store at the end of a link that breaks. Thread-safe."""
 
     def __init__(
@@ -199,19 +199,6 @@ class EdgeMemoryClient:
                 f"{lost} rows never reached {self.address} and are lost. Expected a link before "
                 "closing. Give the client a journal to keep them."
             )
-
-    def __enter__(self) -> Self:
-        """The store itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
 
     def _take(self, request: Any) -> None:
         with self._link.lock:

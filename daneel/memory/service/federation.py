@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from daneel.errors import MemoryStoreError
 from daneel.memory.check import check_ids, check_k, check_vectors
+from daneel.memory.closing import Closing
 from daneel.memory.in_memory import empty_hits
 from daneel.memory.protocol import Hits, Metadata, Metric, Rows, VectorStore, Where
 from daneel.memory.service.merging import merge_hits
@@ -28,7 +28,7 @@ T = TypeVar("T")
 MARK = "/"
 
 
-class Federation:
+class Federation(Closing):
     """A store over the collections of several members. Thread-safe."""
 
     def __init__(
@@ -116,19 +116,6 @@ class Federation:
         self._pool.shutdown()
         for each in self._members.values():
             each.close()
-
-    def __enter__(self) -> Self:
-        """The store itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
 
     def _owned(self, ids: Sequence[str]) -> VectorStore:
         """The home, if every id may be written there."""
