@@ -129,8 +129,7 @@ def band(function: Function, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor,
     """
     if function is RELU:
         slope = _relu_slope(low, high)
-        top = torch.maximum(-slope * low, (1 - slope) * high).clamp(min=0)
-        half = top * (0.5 + 4 * torch.finfo(low.dtype).eps)
+        half = _relu_top(slope, low, high) / 2
         return slope, half, half
     best: tuple[Tensor, Tensor, Tensor] | None = None
     for slope in _slopes(function, low, high):
@@ -164,15 +163,22 @@ def _slopes(function: Function, low: Tensor, high: Tensor) -> list[Tensor]:
 def _relu_slope(low: Tensor, high: Tensor) -> Tensor:
     """U / (u - l) for unstable units, 1 or 0 for the others."""
     up, down = high.clamp(min=0), low.clamp(max=0)
-    return (up / (up - down).clamp(min=torch.finfo(low.dtype).tiny)).clamp(max=1)
+    slope = (up / (up - down).clamp(min=torch.finfo(low.dtype).tiny)).clamp(max=1)
+    return torch.where(low >= 0, torch.ones_like(slope), slope)  # also of subnormal numbers
 
 
 def _relu_lines(low: Tensor, high: Tensor) -> Lines:
     upper = _relu_slope(low, high)
-    top = torch.maximum(-upper * low, (1 - upper) * high).clamp(min=0)
-    top = top * (1 + 8 * torch.finfo(low.dtype).eps)
     lower = (high > -low).to(low.dtype)
-    return lower, torch.zeros_like(low), upper, top
+    return lower, torch.zeros_like(low), upper, _relu_top(upper, low, high)
+
+
+def _relu_top(slope: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """How far a ReLU rises above slope x: nothing where it is stable."""
+    numbers = torch.finfo(low.dtype)
+    top = torch.maximum(-slope * low, (1 - slope) * high).clamp(min=0)
+    room = 8 * numbers.eps * top + 2 * numbers.tiny
+    return torch.where((low < 0) & (high > 0), top + room, torch.zeros_like(low))
 
 
 # -- the functions -------------------------------------------------------------------------------

@@ -96,10 +96,11 @@ def slack(graph: Graph, node: Node, sources: Sequence[Interval]) -> Tensor | Non
     """How far a node may be off, deployed and here together, `[N, n]`; None for exact nodes."""
     if isinstance(node, Input | Gather | Concat | Apply):
         return None  # the function of an Apply node brings its own allowance
-    weight = sources[0].low.dtype
-    share = engine_rounding(graph, node, weight) + deployed_rounding(node)
+    dtype = sources[0].low.dtype
+    share = engine_rounding(graph, node, dtype) + deployed_rounding(node)
     heavy = mass(node, sources)
-    return share * 1.001 * heavy + 4 * TINY * (1 + heavy)
+    products = node.weight.shape[1] + 4 if isinstance(node, Affine) else 4
+    return share * 1.001 * heavy + products * TINY * (1 + heavy)
 
 
 def propagate(graph: Graph, node: Node, sources: Sequence[Interval]) -> Interval:

@@ -194,8 +194,8 @@ def _aligned(forms: Sequence[Form]) -> list[Form]:
 
 def _apply(node: Apply, form: Form, source: Interval) -> Form:
     slope, centre, radius = functions.band(node.function, source.low, source.high)
-    eps = 8 * torch.finfo(slope.dtype).eps
-    room = eps * (slope.abs() * source.magnitude + centre.abs() + radius)
+    numbers = torch.finfo(slope.dtype)
+    room = 8 * numbers.eps * (slope.abs() * source.magnitude + centre.abs() + radius) + numbers.tiny
     moved = Form(
         slope * form.centre + centre,
         slope[:, None] * form.generators,
