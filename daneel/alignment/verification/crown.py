@@ -38,6 +38,7 @@ from daneel.alignment.verification.graph import (
 from daneel.alignment.verification.intervals import (
     Interval,
     engine_rounding,
+    function_of,
     interval_bounds,
     propagate,
     require_finite,
@@ -74,10 +75,13 @@ class Relaxation:
     """Mass of one coefficient `[N, n]`: what its rounding is a multiple of."""
 
 
-def relax(node: Apply, source: Interval, lines: functions.Lines | None = None) -> Relaxation:
+def relax(
+    node: Apply, sources: Sequence[Interval], lines: functions.Lines | None = None
+) -> Relaxation:
     """The lines of a node; others than the default may be given."""
+    source = sources[0]
     if lines is None:
-        lines = functions.lines(node.function, source.low, source.high)
+        lines = functions.lines(function_of(node, sources), source.low, source.high)
     slope = torch.maximum(lines[0].abs(), lines[2].abs())
     intercept = torch.maximum(lines[1].abs(), lines[3].abs())
     return Relaxation(lines, slope * source.magnitude + intercept)
@@ -125,7 +129,8 @@ def backward(
         sources = [bounds[source] for source in node.sources]
         step = _step(graph, node, coefficient, sources, relaxations.get(index))
         bias, error = bias + step.bias, error + step.error + _underflow(node, sources)
-        for source, share in zip(node.sources, step.coefficients, strict=True):
+        # What a law reads gets no coefficient.
+        for source, share in zip(node.sources, step.coefficients, strict=False):
             pending[source] = pending[source] + share if source in pending else share
     missing = box.low.new_zeros(count, rows.shape[1], graph.inputs)
     return _without_overflow(pending.get(0, missing), bias - 1.001 * error)
@@ -254,7 +259,7 @@ def crown_bounds(
             found = found.meet(node_interval(graph, index, bounds, relaxations))
         bounds.append(found)
         if isinstance(node, Apply):
-            relaxations[index] = relax(node, bounds[node.sources[0]])
+            relaxations[index] = relax(node, [bounds[source] for source in node.sources])
     return bounds, relaxations
 
 

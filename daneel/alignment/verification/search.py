@@ -226,6 +226,8 @@ class Search:
         for place, coefficient in found.kept.items():
             node = self.graph.nodes[place]
             assert isinstance(node, Apply)
+            if node.law is not None:  # adds no error where the values obey it by themselves
+                continue
             source = node.sources[0]
             weight = coefficient[rows, row].abs()  # [N, n]
             share = forms[source].generators[index, : gain.shape[1]].abs()  # [N, D, n]
