@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from daneel.alignment.verification.recurrent import RecurrentStep, invariant, reach
-from recurrent.test_step import DIM, LINEAR, step_of
+from tests.alignment.verification.recurrent.test_step import DIM, LINEAR, step_of
 
 FADING = ("gla", "mamba", "mamba2")
 
@@ -50,7 +50,7 @@ def test_no_sequence_leaves_the_bounds(name: str) -> None:
         assert bool((values <= high[:, None]).all())
     single = reach(step, inputs, start, 2)
     ratio = (found.high - found.low)[2].sum() / (single.high - single.low)[2].sum()
-    assert float(ratio) < (1 - 1e-3 if name in ("retention", "rwkv", "delta") else 1 + 1e-6)
+    assert float(ratio) < (1 - 1e-3 if name in ("retention", "rwkv", "delta") else 1 + 1e-4)
 
 
 @pytest.mark.parametrize("name", FADING)
