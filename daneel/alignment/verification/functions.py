@@ -260,6 +260,35 @@ SOFTPLUS = Function(
 SQUARE = Function(
     "square", torch.square, lambda x: 2 * x, turning=lambda s: (s / 2,), allowance=2.0**-23
 )
+
+
+@dataclass(frozen=True)
+class _Outside(Function):
+    """A function that is not defined everywhere: where an interval meets the rest, no bound."""
+
+    refuses: Callable[[Tensor, Tensor], Tensor] = lambda low, high: low > high
+    """Which intervals."""
+
+    def residual(self, slope: Tensor, low: Tensor, high: Tensor) -> Bounds:
+        """As `Function.residual`; infinite where there is no bound."""
+        lost, (least, most) = self.refuses(low, high), super().residual(slope, low, high)
+        return torch.where(lost, -torch.inf, least), torch.where(lost, torch.inf, most)
+
+
+RECIPROCAL = _Outside(
+    "reciprocal",
+    torch.reciprocal,
+    lambda x: -x.reciprocal().square(),
+    turning=lambda s: ((-s).clamp(min=0).rsqrt(), -(-s).clamp(min=0).rsqrt()),
+    refuses=lambda low, high: (low <= 0) & (high >= 0),
+)
+ROOT = _Outside(
+    "root",
+    torch.sqrt,
+    lambda x: 0.5 * x.rsqrt(),
+    turning=lambda s: (0.25 / s.square(),),
+    refuses=lambda low, high: low < 0,
+)
 EXP = Function("exp", torch.exp, torch.exp, turning=lambda s: (torch.log(s.clamp(min=0)),))
 IDENTITY = Function("identity", lambda x: x, torch.ones_like, allowance=0.0, steepest=1.0)
 ABSOLUTE = Function("abs", torch.abs, torch.sign, kinks=(0.0,), allowance=0.0, steepest=1.0)

@@ -244,11 +244,13 @@ class Builder:
         return self._add(Affine((source,), weight, bias, roundings))
 
     def shift(self, source: int, by: Tensor) -> int:
-        """X + by; right behind an affine node it becomes part of its bias."""
+        """X + by; right behind an affine node without a bias it becomes that.
+
+        Two shifts are kept apart: what cancels between them does not cancel in float32.
+        """
         node = self.nodes[source]
-        if isinstance(node, Affine):
-            bias = node.bias + by.double().cpu()
-            return self.affine(node.sources[0], node.weight, bias, node.roundings + 1)
+        if isinstance(node, Affine) and not bool(node.bias.any()):
+            return self.affine(node.sources[0], node.weight, by, node.roundings + 1)
         return self.scale(source, 1.0, by)
 
     def scale(self, source: int, factor: Tensor | float, shift: Tensor | float = 0.0) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gzip
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,9 @@ class Value:
 Known = NDArray[Any]
 """A constant."""
 
+Arguments = Sequence[Any]
+Options = Mapping[str, Any]
+
 
 @dataclass
 class Reading:
@@ -50,6 +53,8 @@ class Reading:
     builder: Builder
     values: dict[str, Value | Known]
     opset: int
+    results: int = 1
+    """Outputs of the operator that is read."""
 
     def moved(self, source: Value, positions: NDArray[Any]) -> Value:
         """The entries of a value at other positions."""
@@ -65,6 +70,18 @@ class Reading:
         weight = run(eye).reshape(size, -1).T
         node = self.builder.affine(source.node, weight, torch.zeros(len(weight)))
         return Value(node, (1, *shape[1:]))
+
+
+Rule = Callable[[Reading, Arguments, Options], "Value | Known | list[Value]"]
+"""What an operator makes of its arguments."""
+
+
+def unsupported(name: str, how: str) -> NoBoundError:
+    """An operator that is known, in a form that is not."""
+    return NoBoundError(
+        f"The network uses the ONNX operator {name} {how}. Expected the forms that docs/"
+        "verification.md lists. Export the network with these."
+    )
 
 
 def read_onnx(path: str | Path) -> Graph:
@@ -115,7 +132,30 @@ def parse_onnx(data: bytes, origin: str) -> Any:
 
 
 def graph_of(model: Any) -> Graph:
-    """The graph of a loaded ONNX model."""
+    """The graph of a loaded ONNX model, for one input at a time.
+
+    A first axis is the batch, whatever size it was exported with; where the network then makes no
+    sense, and that axis has a size, it is part of the input.
+    """
+    try:
+        return _graph(model, batched=True)
+    except NoBoundError:
+        if not any(_fixed(item) for item in model.graph.input):
+            raise
+        try:
+            return _graph(model, batched=False)
+        except NoBoundError:
+            pass
+        raise
+
+
+def _fixed(item: Any) -> bool:
+    """Whether the first axis has a size above 1."""
+    dims = item.type.tensor_type.shape.dim
+    return len(dims) > 1 and dims[0].dim_value > 1
+
+
+def _graph(model: Any, batched: bool) -> Graph:
     from onnx import numpy_helper
 
     graph = model.graph
@@ -123,7 +163,7 @@ def graph_of(model: Any) -> Graph:
         item.name: numpy_helper.to_array(item) for item in graph.initializer
     }
     inputs = [item for item in graph.input if item.name not in values]
-    shapes = [_shape(item) for item in inputs]
+    shapes = [_shape(item, batched) for item in inputs]
     sizes = [math.prod(shape) for shape in shapes]
     builder = Builder(sum(sizes))
     starts = np.cumsum([0, *sizes])
@@ -134,7 +174,7 @@ def graph_of(model: Any) -> Graph:
     reading = Reading(builder, values, opset)
     for node in graph.node:
         _translate(reading, node)
-    outputs = [values[item.name] for item in graph.output]
+    outputs = [values.get(item.name) for item in graph.output]
     if not all(isinstance(value, Value) for value in outputs):
         raise NoBoundError(
             "The network's output does not depend on its input. Expected a function of the input. "
@@ -144,11 +184,11 @@ def graph_of(model: Any) -> Graph:
     return builder.graph(joined)
 
 
-def _shape(item: Any) -> tuple[int, ...]:
+def _shape(item: Any, batched: bool) -> tuple[int, ...]:
     dims = item.type.tensor_type.shape.dim
     shape = [dim.dim_value if dim.dim_value > 0 else 1 for dim in dims]
-    if len(shape) > 1:
-        shape[0] = 1  # the batch, whatever it was exported with
+    if len(shape) > 1 and batched:
+        shape[0] = 1
     return tuple(shape)
 
 
@@ -156,6 +196,7 @@ def _translate(reading: Reading, node: Any) -> None:
     from onnx import helper
 
     from daneel.alignment.verification import onnx_operators
+    from daneel.alignment.verification.onnx_moves import positions_of
 
     missing = [name for name in node.input if name and name not in reading.values]
     if missing:
@@ -176,8 +217,16 @@ def _translate(reading: Reading, node: Any) -> None:
             f"Known are {known}. Export the network with these."
         )
     options = {item.name: helper.get_attribute_value(item) for item in node.attribute}
-    found = rule(reading, arguments, options)
-    results = [found] if isinstance(found, Value) else found
+    reading.results = len(node.output)
+    try:
+        found = rule(reading, arguments, options)
+    except (ValueError, TypeError, KeyError, IndexError, RuntimeError, AttributeError) as error:
+        shapes = [np.shape(positions_of(argument)) for argument in arguments]
+        raise NoBoundError(
+            f"The ONNX operator {node.op_type} cannot be read on {shapes}: {error}. Expected "
+            "arguments that fit, for one input at a time. Export the network again."
+        ) from error
+    results = found if isinstance(found, list) else [found]
     for name, value in zip(node.output, results, strict=False):
         reading.values[name] = value
 
@@ -217,20 +266,30 @@ def onnx_replay(path: str | Path) -> Replay:
     settings.log_severity_level = 3
     session = onnxruntime.InferenceSession(onnx_bytes(path), settings)
     inputs = session.get_inputs()
+    shapes = [[n if isinstance(n, int) and n > 0 else 1 for n in item.shape] for item in inputs]
+    whole = [math.prod(shape) for shape in shapes]
+    batch = 1 if len(shapes[0]) < 2 else shapes[0][0]
+    if batch > 1 and read_onnx(path).inputs == sum(whole):  # an axis of the input, no batch
+        batch = 1
+    sizes = [size // batch for size in whole]
 
     def run(x: Tensor) -> Tensor:
         found = []
         for row in x:
             given, start = {}, 0
-            for item in inputs:
-                shape = [n if isinstance(n, int) and n > 0 else 1 for n in item.shape]
-                size = math.prod(shape)
+            for item, shape, size in zip(inputs, shapes, sizes, strict=True):
                 kind = np.float64 if "double" in item.type else np.float32
                 part = row[start : start + size].numpy().astype(kind)
-                given[item.name] = part.reshape(shape)
+                given[item.name] = np.resize(part, shape)  # a batch of its own size repeats it
                 start += size
             values = session.run(None, given)
-            found.append(np.concatenate([np.asarray(value).reshape(-1) for value in values]))
+            found.append(np.concatenate([_first(value, batch) for value in values]))
         return torch.from_numpy(np.stack(found).astype(np.float64))
 
     return run
+
+
+def _first(value: Any, batch: int) -> NDArray[Any]:
+    """What a network gives for the first of a batch of equal inputs."""
+    flat = np.asarray(value).reshape(-1)
+    return flat[: len(flat) // batch]

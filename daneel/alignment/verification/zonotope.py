@@ -84,6 +84,13 @@ def zonotope_bounds(
         refined: At most this many units of a node are bounded again by a backward pass.
     """
     read = {node.sources[0] for node in graph.nodes if isinstance(node, Apply)} - {0}
+    curved = {
+        source
+        for node in graph.nodes
+        if isinstance(node, Product)
+        or (isinstance(node, Apply) and node.function is not functions.RELU)
+        for source in node.sources
+    }
     bounds, forms = [box], [input_form(box)]
     relaxations: dict[int, Relaxation] = {}
     for index, node in enumerate(graph.nodes[1:], start=1):
@@ -93,7 +100,8 @@ def zonotope_bounds(
             parts = [_padded(part, max(_symbols(form) for form in forms)) for part in parts]
         form = _form(graph, node, parts, sources)
         found = form.interval()
-        if not isinstance(node, Affine):  # the form of a sum of many terms is the tighter one
+        # The form of a sum of many terms is the tighter one, but forgets that squares are positive.
+        if not isinstance(node, Affine) or index in curved:
             found = found.meet(propagate(graph, node, sources))
         if previous is not None and (known := previous[index]) is not None:
             found = found.meet(known)
