@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
+import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -100,6 +103,35 @@ def run(options: Options) -> int:
     return 0
 
 
+class _TimeUpError(BaseException):
+    """Raised by the alarm; nothing that is passed on the way takes it for an error of its own."""
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Ends what takes longer, whatever it is doing: reading a network, or one large step.
+
+    Only where the system and the thread have alarms; elsewhere the search's own clock must do.
+    """
+    if (
+        not hasattr(signal, "setitimer")
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+
+    def ring(*_: object) -> None:
+        raise _TimeUpError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, min(max(seconds, LEAST), 1e8))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def verify_files(onnx: Path, question: Path, timeout: float, used: float = 0.0) -> dict[str, Any]:
     """The verdict on a network and a property in files, as plain data.
 
@@ -110,6 +142,16 @@ def verify_files(onnx: Path, question: Path, timeout: float, used: float = 0.0) 
         used: How many of them are spent already.
     """
     began = time.perf_counter() - used
+    try:
+        with _alarm(timeout - used):
+            found = _verdict(onnx, question, timeout, began)
+    except _TimeUpError:
+        found = _unknown("the time was up in the middle of a step")
+    seconds = round(time.perf_counter() - began, 3)
+    return {"onnx": str(onnx), "vnnlib": str(question), **found, "seconds": seconds}
+
+
+def _verdict(onnx: Path, question: Path, timeout: float, began: float) -> dict[str, Any]:
     import torch
 
     from daneel.alignment.verification import (
@@ -127,13 +169,7 @@ def verify_files(onnx: Path, question: Path, timeout: float, used: float = 0.0) 
     wanted = load_property(question, graph.outputs) if yaml else read_vnnlib(question)
     replay = onnx_replay(onnx)
     left = max(LEAST, timeout - SPARE - (time.perf_counter() - began))
-    result = verify(graph, wanted, Budget(seconds=left), [replay])
-    return {
-        "onnx": str(onnx),
-        "vnnlib": str(question),
-        **_facts(result),
-        "seconds": round(time.perf_counter() - began, 3),
-    }
+    return _facts(verify(graph, wanted, Budget(seconds=left), [replay]))
 
 
 def _facts(result: Any) -> dict[str, Any]:
@@ -145,6 +181,14 @@ def _facts(result: Any) -> dict[str, Any]:
         "detail": result.detail,
         "witness": None if result.witness is None else asdict(result.witness),
     }
+
+
+def _unknown(detail: str) -> dict[str, Any]:
+    """The facts of what could not be decided."""
+    return {
+        "verdict": "unknown", "boxes": 0, "open": 0, "bound": None, "detail": detail,
+        "witness": None,
+    }  # fmt: skip
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:
@@ -263,12 +307,34 @@ def _many(options: Options) -> None:
 def verify_many(
     instances: list[tuple[Path, Path, float]], workers: int
 ) -> Iterator[dict[str, Any]]:
-    """The verdict on each instance, in order; one that cannot be read is unknown and says why."""
+    """The verdict on each instance, in order; one that cannot be read is unknown and says why.
+
+    So is one whose process died, of too little memory say; those behind it run on.
+    """
     if workers == 1:
         yield from map(_verify_one, instances)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_verify_one, instances)
+    done = 0
+    with _pool(workers) as pool:
+        try:
+            for found in pool.map(_verify_one, instances):
+                yield found
+                done += 1
+            return
+        except BrokenExecutor:
+            pass
+    for instance in instances[done:]:  # one of them breaks its process: each in one of its own
+        with _pool(1) as pool:
+            try:
+                found = pool.submit(_verify_one, instance).result()
+            except BrokenExecutor:
+                names = {"onnx": str(instance[0]), "vnnlib": str(instance[1])}
+                found = {**names, **_unknown("its process died"), "seconds": 0.0}
+        yield found
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
 
 
 def _verify_one(instance: tuple[Path, Path, float]) -> dict[str, Any]:
@@ -276,18 +342,12 @@ def _verify_one(instance: tuple[Path, Path, float]) -> dict[str, Any]:
     began = time.perf_counter()
     try:
         return verify_files(onnx, vnnlib, timeout)
-    except DaneelError as error:
-        return {
-            "onnx": str(onnx),
-            "vnnlib": str(vnnlib),
-            "verdict": "unknown",
-            "boxes": 0,
-            "open": 0,
-            "bound": None,
-            "detail": str(error),
-            "witness": None,
-            "seconds": round(time.perf_counter() - began, 3),
-        }
+    except Exception as error:  # whatever is wrong with one of many must not end the others
+        detail = (
+            str(error) if isinstance(error, DaneelError) else f"{type(error).__name__}: {error}"
+        )
+        seconds = round(time.perf_counter() - began, 3)
+        return {"onnx": str(onnx), "vnnlib": str(vnnlib), **_unknown(detail), "seconds": seconds}
 
 
 def _seconds_alive() -> float:

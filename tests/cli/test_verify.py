@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from daneel.alignment import verification
 from daneel.cli import main
-from daneel.cli.verify import read_instances
+from daneel.cli.verify import read_instances, verify_files, verify_many
 from daneel.errors import ConfigError
 
 PROPERTY = """(declare-const X_0 Real)
@@ -87,3 +89,44 @@ def test_what_is_to_be_verified_must_be_clear(files: Path) -> None:
     (files / "instances.csv").write_text("n.onnx\n")
     with pytest.raises(ConfigError, match="line 1"):
         read_instances(files / "instances.csv", 60.0)
+
+
+def test_an_error_that_nobody_foresaw_stops_nobody(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said with its type."""
+    lines = [(files / "n.onnx", files / f"{name}.vnnlib", 1e9) for name in ("holds", "broken")]
+    read = verification.read_vnnlib
+
+    def failing(path: Path) -> object:
+        return read(path) if path.stem == "broken" else 1 / 0
+
+    monkeypatch.setattr(verification, "read_vnnlib", failing)
+    found = list(verify_many(lines, 1))
+    assert [item["verdict"] for item in found] == ["unknown", "violated"]
+    assert "ZeroDivisionError" in found[0]["detail"]
+
+
+def test_what_takes_too_long_is_interrupted(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also outside of the search, where nobody looks at a clock."""
+
+    def endless(path: Path) -> object:
+        try:
+            while True:
+                time.sleep(0.01)
+        except Exception:  # what would swallow a common error
+            raise AssertionError from None
+
+    monkeypatch.setattr(verification, "read_vnnlib", endless)
+    found = verify_files(files / "n.onnx", files / "holds.vnnlib", 1.0)
+    assert found["verdict"] == "unknown"
+    assert "time was up" in found["detail"]
+    assert 0.9 < found["seconds"] < 5
+
+
+@pytest.mark.slow
+def test_two_workers_answer_in_order(files: Path) -> None:
+    """Each in a process of its own; one that cannot be read is unknown."""
+    names = ("holds", "bad", "broken")
+    found = list(verify_many([(files / "n.onnx", files / f"{n}.vnnlib", 90.0) for n in names], 2))
+    assert [item["verdict"] for item in found] == ["holds", "unknown", "violated"]

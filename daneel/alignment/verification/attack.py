@@ -52,6 +52,7 @@ def attack(
     replays: Sequence[Replay] = (),
     samples: int = 2048,
     steps: int = 40,
+    over: Callable[[], bool] = lambda: False,
 ) -> Witness | None:
     """A confirmed witness, or None.
 
@@ -62,6 +63,7 @@ def attack(
         replays: What a witness must also hold in.
         samples: Random points; the best of each polyhedron are the starts of the descent.
         steps: Of the descent.
+        over: Whether the time is up; asked between steps.
     """
     points = points_of(case, samples, generator)
     with torch.no_grad():
@@ -70,21 +72,32 @@ def attack(
     if witness is not None or not case.unsafe:
         return witness
     for polyhedron in case.unsafe[:16]:
+        if over():
+            return None
         best = polyhedron.gap(output).topk(min(_BEST, len(points)), largest=False).indices
-        found = descend(graph, case, polyhedron, points[best], steps)
+        found = descend(graph, case, polyhedron, points[best], steps, over)
         witness = confirmed(graph, case, found, replays)
         if witness is not None:
             return witness
     return None
 
 
-def descend(graph: Graph, case: Case, polyhedron: Polyhedron, points: Tensor, steps: int) -> Tensor:
+def descend(
+    graph: Graph,
+    case: Case,
+    polyhedron: Polyhedron,
+    points: Tensor,
+    steps: int,
+    over: Callable[[], bool] = lambda: False,
+) -> Tensor:
     """Signed gradient descent of the gap to a polyhedron, and the best points on the way."""
     width = case.high - case.low
     step, x = _FIRST_STEP, points
     shrink = (_LAST_STEP / _FIRST_STEP) ** (1 / max(steps - 1, 1))
     best, least = points, torch.full((len(points),), torch.inf, dtype=points.dtype)
     for _ in range(steps):
+        if over():
+            break
         x = x.detach().requires_grad_(True)
         with torch.enable_grad():
             gap = polyhedron.gap(graph(x))
@@ -96,7 +109,7 @@ def descend(graph: Graph, case: Case, polyhedron: Polyhedron, points: Tensor, st
         best = torch.where(lower[:, None], x.detach(), best)
         x = (x.detach() - step * width * slope.sign()).clamp(case.low, case.high)
         step *= shrink
-    return torch.cat([best, x])
+    return torch.cat([best, x.detach()])
 
 
 def points_of(case: Case, samples: int, generator: torch.Generator) -> Tensor:

@@ -39,7 +39,7 @@ from daneel.alignment.verification.verify import (
 )
 from daneel.errors import CheckpointError
 
-VERSION = 1
+VERSION = 2
 CHUNK = 4096
 MARGIN = 0.02
 """Of the spread of the rows' values over the box: what a proof keeps for later updates."""
@@ -79,6 +79,7 @@ class Certificate:
             "weights": self.graph.weights_hash(),
             "margin": self.margin,
             "strict": [[part.strict for part in case.unsafe] for case in self.property.cases],
+            "edges": [[part.edges for part in case.unsafe] for case in self.property.cases],
         }
         data = save(
             {name: tensor.contiguous().clone() for name, tensor in tensors.items()},
@@ -119,7 +120,12 @@ def _assembled(facts: dict, tensors: dict[str, Tensor], network: Graph) -> Certi
     cases, trees = [], []
     for k, strict in enumerate(facts["strict"]):
         parts = [
-            Polyhedron(tensors[f"{k}.{p}.rows"], tensors[f"{k}.{p}.offsets"], bool(closed))
+            Polyhedron(
+                tensors[f"{k}.{p}.rows"],
+                tensors[f"{k}.{p}.offsets"],
+                bool(closed),
+                tuple(bool(edge) for edge in facts["edges"][k][p]),
+            )
             for p, closed in enumerate(strict)
         ]
         cases.append(Case(tensors[f"{k}.low"], tensors[f"{k}.high"], tuple(parts)))

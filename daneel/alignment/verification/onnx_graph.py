@@ -8,8 +8,8 @@ is run on unit vectors and becomes one `Affine`. Other operators are refused by 
 
 from __future__ import annotations
 
-import gzip
 import math
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from torch import Tensor
 from daneel.alignment.rounding import NoBoundError
 from daneel.alignment.verification.attack import Replay
 from daneel.alignment.verification.graph import Builder, Graph, require_small
+from daneel.alignment.verification.packed import file_bytes
 from daneel.errors import ConfigError, MissingExtraError
 
 
@@ -99,11 +100,9 @@ def read_onnx(path: str | Path) -> Graph:
 
 def onnx_bytes(path: str | Path) -> bytes:
     """The bytes of a model, decompressed where the name ends in .gz."""
-    path = Path(path)
     try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path.suffix == ".gz" else data
-    except (OSError, EOFError) as error:
+        return file_bytes(Path(path))
+    except (OSError, EOFError, zlib.error) as error:
         raise ConfigError(
             f"{path} cannot be read: {error}. Expected an ONNX file, or one packed by gzip. "
             "Check the path."

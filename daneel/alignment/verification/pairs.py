@@ -89,7 +89,8 @@ class _Run:
     def falsified(self) -> Witness | None:
         """A pair that was run again, or None."""
         generator = torch.Generator().manual_seed(self.budget.seed)
-        effort = self.budget.samples, self.budget.steps
+        end = self.budget.clock() + self.budget.seconds / 4
+        effort = self.budget.samples, self.budget.steps, lambda: self.budget.clock() > end
         return self._pair(attack(self.twins, self.inner, generator, self.replays, *effort))
 
     def proved(self, began: float) -> VerificationResult:

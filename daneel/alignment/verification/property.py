@@ -30,12 +30,19 @@ class Polyhedron:
     """`[K]`."""
     strict: bool = False
     """Whether the inequalities are strict: then touching the edge is safe."""
+    edges: tuple[bool, ...] = ()
+    """Where strict and closed ones mix, which are strict. A proof takes all of them as closed,
+    which only makes the set larger; a witness has to meet each as it is."""
 
     def contains(self, y: Tensor) -> Tensor:
         """Which rows of `y [N, A]` are inside, `[N]`."""
         left = y.double() @ self.rows.T
-        inside = left < self.offsets if self.strict else left <= self.offsets
-        return inside.all(1)
+        strict = torch.tensor(self.edges or (self.strict,) * len(self.offsets), dtype=torch.bool)
+        return torch.where(strict, left < self.offsets, left <= self.offsets).all(1)
+
+    def moved(self, rows: Tensor, offsets: Tensor) -> Polyhedron:
+        """The same inequalities with other numbers."""
+        return Polyhedron(rows, offsets, self.strict, self.edges)
 
     def gap(self, y: Tensor) -> Tensor:
         """How far each `y [N, A]` is outside: the most violated inequality, `[N]`."""
@@ -136,7 +143,7 @@ class Property:
             for part in case.unsafe:
                 missing = graph.outputs - part.rows.shape[1]
                 rows = torch.nn.functional.pad(part.rows, (0, missing))
-                parts.append(Polyhedron(rows, part.offsets, part.strict))
+                parts.append(part.moved(rows, part.offsets))
             cases.append(Case(case.low, case.high, tuple(parts)))
         return Property(tuple(cases), self.name)
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from daneel.alignment.rounding import LARGEST
 from daneel.alignment.verification.alpha import alpha_planes
 from daneel.alignment.verification.attack import Replay, Witness, confirmed
 from daneel.alignment.verification.crown import Planes, backward
@@ -65,7 +66,8 @@ class ReluSearch:
     def run(self, limits: Limits) -> Outcome:
         """Prove every part, find a witness, or run out of limits."""
         none = {node: torch.zeros(1, self.graph.nodes[node].size) for node in self.sources}
-        infinite = {node: Interval(zero - 1e30, zero + 1e30) for node, zero in none.items()}
+        # Nothing is known yet but that what leaves float32 is refused anyway.
+        infinite = {node: Interval(z - LARGEST, z + LARGEST) for node, z in none.items()}
         outcome, stack = Outcome(), [_Parts(infinite, none)]
         with torch.no_grad():
             while stack and outcome.witness is None:

@@ -35,8 +35,10 @@ from daneel.alignment.verification.intervals import Interval, boxes
 from daneel.alignment.verification.property import Case
 from daneel.alignment.verification.rows import Below, Rows
 from daneel.alignment.verification.tree import TreeWriter
-from daneel.alignment.verification.zonotope import Form, zonotope_bounds
+from daneel.alignment.verification.zonotope import MOST_SYMBOLS, Form, zonotope_bounds
 
+MOST_NUMBERS = 2**26
+"""Numbers of one node's zonotope, all boxes of a round together."""
 REFINED = 16
 """Units of a node that a backward pass bounds again."""
 
@@ -113,7 +115,10 @@ class Search:
             replays: What a witness must also hold in.
         """
         self.exact, self.graph, self.case = graph, graph.to(dtype), case
-        self.batch, self.dtype, self.replays = batch, dtype, replays
+        # Large networks in small batches: a round must not outlast a timeout, nor fill the memory.
+        widest = max(node.size for node in graph.nodes)
+        self.batch = max(1, min(batch, MOST_NUMBERS // (MOST_SYMBOLS * widest)))
+        self.dtype, self.replays = dtype, replays
         self.rows = Rows(case)
         self.needed = sorted(
             {s for n in graph.nodes if isinstance(n, Apply | Product) for s in n.sources} - {0}

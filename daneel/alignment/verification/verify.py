@@ -22,7 +22,7 @@ from daneel.alignment.verification.attack import Replay, Witness, attack, points
 from daneel.alignment.verification.bounds import as_graph
 from daneel.alignment.verification.graph import Graph
 from daneel.alignment.verification.interval_proof import interval_proof
-from daneel.alignment.verification.property import Case, Polyhedron, Property
+from daneel.alignment.verification.property import Case, Property
 from daneel.alignment.verification.relation import Relation
 from daneel.alignment.verification.relu_splitting import ReluSearch
 from daneel.alignment.verification.search import Limits, Outcome, Search
@@ -147,7 +147,9 @@ class _Run:
     def verdict(self) -> VerificationResult:
         generator = torch.Generator().manual_seed(self.budget.seed)
         for case in self.property.cases:  # falsification first: it is cheap, and ends the matter
-            effort = self.budget.samples, self.budget.steps
+            if self._tried():
+                break
+            effort = self.budget.samples, self.budget.steps, self._tried
             witness = attack(self.graph, case, generator, self.replays, *effort)
             if witness is not None:
                 return self._result("violated", witness)
@@ -167,6 +169,10 @@ class _Run:
                 return self._result("unknown", open=max(outcome.open, 1), bound=bound)
             trees.append(outcome.tree.tree())
         return self._result("holds", trees=tuple(trees))
+
+    def _tried(self) -> bool:
+        """Whether falsification has had its half of the time."""
+        return self.budget.clock() > self.began + self.budget.seconds / 2
 
     def _prove(self, case: Case) -> Outcome:
         """Float32 engine first; what it cannot halve any more, again in float64."""
@@ -207,7 +213,7 @@ def shifted(case: Case, margin: float) -> Case:
     """The case with an unsafe set that is larger by `margin` in every inequality."""
     if margin == 0:
         return case
-    parts = [Polyhedron(p.rows, p.offsets + margin, p.strict) for p in case.unsafe]
+    parts = [p.moved(p.rows, p.offsets + margin) for p in case.unsafe]
     return Case(case.low, case.high, tuple(parts))
 
 

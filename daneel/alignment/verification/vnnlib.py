@@ -1,7 +1,7 @@
 """Reads VNN-LIB files: the competition's s-expressions over inputs X_i and outputs Y_j.
 
 Understood: `declare-const X_i Real` (and Y_j), `assert` of any nesting of `and`, `or`, `<=`, `>=`,
-`<`, `>`, `=` over numbers, variables, `+`, `-` and products with numbers. The assertions together
+`<`, `>`, `=` over numbers, variables, `+`, `-`, `*` and `/` with numbers. The assertions together
 say when the property is BROKEN. They are brought into disjunctive normal form; each disjunct is a
 box (the inequalities of one input alone) and a polyhedron (the others). Whatever else is in a file
 is refused with its line. Format: Guidotti et al. 2023, the VNN-LIB standard; Brix et al. 2023.
@@ -9,16 +9,17 @@ is refused with its line. Format: Guidotti et al. 2023, the VNN-LIB standard; Br
 
 from __future__ import annotations
 
-import gzip
 import math
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from daneel.alignment.verification.packed import file_bytes
 from daneel.alignment.verification.property import Case, Polyhedron, Property
 from daneel.errors import ConfigError
 
@@ -27,6 +28,8 @@ MOST_DISJUNCTS = 20_000
 
 _TOKEN = re.compile(r"[()]|[^\s();]+|;[^\n]*|\n")
 _VARIABLE = re.compile(r"([XY])_(\d+)")
+_SILENT = ("set-logic", "set-info", "set-option", "check-sat", "get-model", "exit")
+"""Commands to an SMT solver that assert nothing."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,8 @@ def read_text(path: Path) -> str:
         ConfigError: It is absent, is not text, or is not what its name says.
     """
     try:
-        data = path.read_bytes()
-        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        return file_bytes(path).decode("utf-8")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{path} cannot be read: {error}. Expected a text file, or one packed by gzip. "
             "Check the path."
@@ -90,12 +92,24 @@ def read_text(path: Path) -> str:
 
 def parse_vnnlib(text: str, origin: str = "the property") -> Property:
     """The property that a text asserts; see `read_vnnlib`."""
+    try:
+        return _parsed(text, origin)
+    except RecursionError as error:
+        raise ConfigError(
+            f"{origin} nests its parentheses too deeply to be read. Expected a formula of some "
+            "levels. Write it flatter."
+        ) from error
+
+
+def _parsed(text: str, origin: str) -> Property:
     inputs: set[int] = set()
     outputs: set[int] = set()
     broken: list[Conjunction] = [()]
     for form in _forms(text, origin):
         head = _head(form, origin)
-        if head == "declare-const":
+        if head in _SILENT:
+            continue
+        if head in ("declare-const", "declare-fun"):
             kind, index = _declared(form, origin)
             (inputs if kind == "X" else outputs).add(index)
         elif head == "assert":
@@ -146,7 +160,10 @@ def _head(form: Form, origin: str) -> str:
 
 
 def _declared(form: Form, origin: str) -> tuple[str, int]:
-    words = [item.text if isinstance(item, Atom) else "" for item in form.items]
+    items = list(form.items)
+    if _head(form, origin) == "declare-fun" and len(items) == 4:  # (declare-fun X_0 () Real)
+        del items[2:3]
+    words = [item.text if isinstance(item, Atom) else "" for item in items]
     match = _VARIABLE.fullmatch(words[1]) if len(words) == 3 else None
     if match is None or words[2] != "Real":
         raise _refused(origin, form.line, f"the declaration {' '.join(words)!r}")
@@ -235,6 +252,8 @@ def _linear(term: Expression, origin: str) -> Terms:
         if len(others) <= 1:
             factor = math.prod(part.get(("", 0), 0.0) for part in numbers)
             return _scaled(others[0] if others else {("", 0): 1.0}, factor)
+    if head == "/" and len(parts) == 2 and set(parts[1]) == {("", 0)} and parts[1][("", 0)] != 0:
+        return _scaled(parts[0], 1 / parts[1][("", 0)])
     raise _refused(origin, term.line, f"a term with {head!r} that is not linear")
 
 
@@ -303,6 +322,8 @@ def _split(
         if len(item.factors) == 1 and item.factors[0][0] == "X":
             _, index, factor = item.factors[0]
             end = item.offset / factor
+            if item.strict:  # the box has its edges, the unsafe set has not
+                rest.append(item)
             if factor > 0:
                 high[index] = min(high[index], end)
             else:
@@ -319,17 +340,16 @@ def _split(
 
 
 def _polyhedra(rest: list[Inequality], inputs: int, outputs: int) -> list[Polyhedron]:
-    """One polyhedron; where strict and closed inequalities mix, all are taken as closed.
-
-    That makes the unsafe set larger, never smaller; a witness is checked against it as well.
-    """
+    """One polyhedron, which says of each inequality whether it is strict."""
     mixed = any(kind == "X" for item in rest for kind, _, _ in item.factors)
     rows = torch.zeros(len(rest), outputs + (inputs if mixed else 0), dtype=torch.float64)
     for row, item in zip(rows, rest, strict=True):
         for kind, index, factor in item.factors:
             row[index + (outputs if kind == "X" else 0)] = factor
     offsets = torch.tensor([item.offset for item in rest], dtype=torch.float64)
-    return [Polyhedron(rows, offsets, bool(rest) and all(item.strict for item in rest))]
+    edges = tuple(item.strict for item in rest)
+    same = bool(rest) and all(edges)
+    return [Polyhedron(rows, offsets, same, edges if any(edges) and not same else ())]
 
 
 def _refused(origin: str, line: int, found: str) -> ConfigError:

@@ -95,6 +95,26 @@ def test_coefficients_out_of_range_prove_nothing_false(powers: tuple[int, ...], 
     assert found.verdict != "holds"
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_many_inputs_with_huge_weights(seed: int) -> None:
+    """Values near the end of float32 are values: splitting ReLUs must not cut them off."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng():
+        network = nn.Sequential(nn.Linear(30, 4), nn.ReLU(), nn.Linear(4, 1))
+        for layer, scale in ((network[0], 1e34), (network[2], 1e-34)):
+            layer.weight.data = torch.randn(layer.weight.shape, generator=generator) * scale
+            layer.bias.data.zero_()
+    graph, ones = from_torch(network, 30), torch.ones(30, dtype=torch.float64)
+    x = 2 * torch.rand(4000, 30, generator=generator, dtype=torch.float64) - 1
+    y = graph(x.sign())
+    row = torch.ones(1, 1, dtype=torch.float64)
+    for limit, allowed in ((float(y.min()) + 1, ("violated", "unknown")), (-1e3, ("holds",))):
+        part = Polyhedron(row, torch.tensor([limit], dtype=torch.float64))
+        budget = Budget(seconds=30, boxes=20, samples=1, steps=1)
+        found = verify(graph, Property((Case(-ones, ones, (part,)),)), budget)
+        assert found.verdict in allowed
+
+
 def test_a_plane_that_overflows_cuts_nothing() -> None:
     """Infinite and NaN factors leave the box as it is."""
     box = Interval(torch.zeros(1, 2), torch.ones(1, 2))
