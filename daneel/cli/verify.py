@@ -143,7 +143,7 @@ def verify_files(onnx: Path, question: Path, timeout: float, used: float = 0.0) 
     """
     began = time.perf_counter() - used
     try:
-        with _alarm(timeout - used):
+        with _alarm(timeout - used - SPARE / 2):
             found = _verdict(onnx, question, timeout, began)
     except _TimeUpError:
         found = _unknown("the time was up in the middle of a step")

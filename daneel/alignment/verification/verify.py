@@ -158,6 +158,8 @@ class _Run:
             if self.known or not case.unsafe:
                 trees.append(Outcome().tree.tree())
                 continue
+            if self.budget.clock() > self.deadline:
+                return self._result("unknown", open=len(self.property.cases) - len(trees))
             try:
                 outcome = self._prove(shifted(case, self.margin))
             except NoBoundError as error:

@@ -79,6 +79,18 @@ def test_a_budget_that_ends_says_unknown() -> None:
     assert found.open > 0
 
 
+def test_many_cases_share_one_budget() -> None:
+    """One that is up is up for the rest; what was proved before does not make it hold."""
+    ticks = iter(range(10**6))
+    (case,) = above(-1e-3).cases
+    wanted = Property((case,) * 200)
+    budget = Budget(seconds=100, samples=2, steps=1, clock=lambda: float(next(ticks)))
+    found = verify(from_torch(absolute(), 2), wanted, budget)
+    assert found.verdict == "unknown"
+    assert 0 < found.open < 200
+    assert found.seconds < 130
+
+
 def test_verdicts_agree_with_exhaustive_splitting() -> None:
     """The bench does this ten thousand times."""
     generator = torch.Generator().manual_seed(1)
