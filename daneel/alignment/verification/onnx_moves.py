@@ -108,11 +108,12 @@ def padded(
 
 def _pad(reading: Reading, arguments: Arguments, options: Options) -> Value:
     source = arguments[0]
-    given = options["pads"] if len(arguments) < 2 else arguments[1]
-    constant = options.get("value", 0.0) if len(arguments) < 3 else arguments[2]
+    given: Any = options["pads"] if len(arguments) < 2 else arguments[1]
+    constant: Any = options.get("value", 0.0) if len(arguments) < 3 else arguments[2]
     axes = range(len(source.shape)) if len(arguments) < 4 else np.ravel(arguments[3])
-    changing = isinstance(given, Value) or isinstance(constant, Value)
-    if changing or options.get("mode", b"constant") != b"constant":
+    if isinstance(given, Value) or isinstance(constant, Value):
+        raise unsupported("Pad", "by what depends on the input")
+    if options.get("mode", b"constant") != b"constant":
         raise unsupported("Pad", "other than by a constant")
     pads, amounts = [(0, 0)] * len(source.shape), [int(n) for n in np.ravel(given)]
     if min(amounts) < 0:

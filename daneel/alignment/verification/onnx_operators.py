@@ -83,10 +83,12 @@ def _divide(reading: Reading, arguments: Arguments, options: Options) -> Value:
 
 
 def _sum(reading: Reading, arguments: Arguments, options: Options) -> Value:
-    total = arguments[0]
+    total: Any = arguments[0]
     for argument in arguments[1:]:
-        both = isinstance(total, Value) or isinstance(argument, Value)
-        total = _add(reading, (total, argument), {}) if both else total + argument
+        if not isinstance(total, Value) and not isinstance(argument, Value):
+            total = total + argument
+        else:
+            total = _add(reading, (total, argument), {})
     return total
 
 

@@ -100,10 +100,10 @@ def test_many_inputs_with_huge_weights(seed: int) -> None:
     """Values near the end of float32 are values: splitting ReLUs must not cut them off."""
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
-        network = nn.Sequential(nn.Linear(30, 4), nn.ReLU(), nn.Linear(4, 1))
-        for layer, scale in ((network[0], 1e34), (network[2], 1e-34)):
-            layer.weight.data = torch.randn(layer.weight.shape, generator=generator) * scale
-            layer.bias.data.zero_()
+        first, last = nn.Linear(30, 4, bias=False), nn.Linear(4, 1, bias=False)
+    for layer, scale in ((first, 1e34), (last, 1e-34)):
+        layer.weight.data = torch.randn(layer.weight.shape, generator=generator) * scale
+    network = nn.Sequential(first, nn.ReLU(), last)
     graph, ones = from_torch(network, 30), torch.ones(30, dtype=torch.float64)
     x = 2 * torch.rand(4000, 30, generator=generator, dtype=torch.float64) - 1
     y = graph(x.sign())

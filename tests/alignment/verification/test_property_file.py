@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from daneel.alignment.verification import load_property
+from daneel.alignment.verification import Property, load_property
 from daneel.errors import ConfigError
 
 
@@ -22,6 +22,7 @@ def test_bounds_of_outputs(tmp_path: Path) -> None:
     """One strict half-space for each end."""
     text = "name: torque\ninputs: {low: [-1, 0], high: [1, 2]}\noutputs: {low: [-2], high: [3]}\n"
     found = load_property(written(tmp_path, text), 1)
+    assert isinstance(found, Property)
     assert found.name == "torque"
     (case,) = found.cases
     assert case.high.tolist() == [1, 2]
@@ -36,6 +37,7 @@ def test_unsafe_sets_and_declared_inputs(tmp_path: Path) -> None:
     text = "inputs: declared\nunsafe:\n  - y0 >= y1\n  - [2*y1 - 0.5 x0 <= -1 + y0, y1 >= 1e-1]\n"
     declared = torch.zeros(2), torch.ones(2)
     found = load_property(written(tmp_path, text), 2, declared)
+    assert isinstance(found, Property)
     first, second = found.cases[0].unsafe
     assert first.rows.tolist() == [[-1, 1]]
     assert second.rows.tolist() == [[-1, 2, -0.5, 0], [0, -1, 0, 0]]

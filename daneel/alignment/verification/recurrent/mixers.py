@@ -154,6 +154,7 @@ def delta(b: Builder, mixer: GatedDeltaNet, x: int, state: State, where: str) ->
 def gru(b: Builder, mixer: GRUMixer, x: int, state: State, where: str) -> Step:
     """As `nn.GRUCell`."""
     cell = nn.utils.skip_init(nn.GRUCell, mixer.cell.input_size, mixer.cell.hidden_size)
+    assert isinstance(cell, nn.GRUCell)
     with torch.no_grad():
         for own, given in zip(cell.parameters(), mixer.cell.all_weights[0], strict=True):
             own.copy_(given)

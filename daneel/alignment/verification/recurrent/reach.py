@@ -71,7 +71,7 @@ def reach(
             torch.cat([end.double().repeat(many), state.double()])
             for end, state in zip(inputs, states[-1], strict=True)
         ]
-        found = output_bounds(unrolled(step, many), *corners, method)
+        found = output_bounds(unrolled(step, many), corners[0], corners[1], method)
         parts = [end[0].reshape(many, outputs + step.state_size) for end in found]
         for low, high in zip(*parts, strict=True):
             seen.append((low[:outputs], high[:outputs]))
@@ -118,7 +118,7 @@ def invariant(
 def _image(step: RecurrentStep, inputs: Bounds, box: Bounds, method: Method) -> Bounds:
     """The states after one step."""
     corners = [torch.cat([x.double(), s]) for x, s in zip(inputs, box, strict=True)]
-    found = output_bounds(from_torch(step, len(corners[0])), *corners, method)
+    found = output_bounds(from_torch(step, len(corners[0])), corners[0], corners[1], method)
     low, high = (end[0, -step.state_size :] for end in found)
     return low, high
 

@@ -100,8 +100,9 @@ def backbone_step(builder: Builder, backbone: nn.Module, x: int, state: State) -
     require_plain(backbone, "backbone")
     if type(backbone) is IdentityBackbone:
         return x, {}
-    known = isinstance(backbone, Stack) and type(backbone).forward is Stack.forward
-    if not known or type(backbone).run not in (Stack.run, RWKV.run):
+    if not isinstance(backbone, Stack) or type(backbone).forward is not Stack.forward:
+        raise _unknown(backbone, "backbone")
+    if type(backbone).run not in (Stack.run, RWKV.run):
         raise _unknown(backbone, "backbone")
     after: State = {}
     first: int | None = None
