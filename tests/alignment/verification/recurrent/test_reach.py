@@ -50,7 +50,7 @@ def test_no_sequence_leaves_the_bounds(name: str) -> None:
         assert bool((values <= high[:, None]).all())
     single = reach(step, inputs, start, 2)
     ratio = (found.high - found.low)[2].sum() / (single.high - single.low)[2].sum()
-    assert float(ratio) < (1 - 1e-3 if name in ("retention", "rwkv", "delta") else 1 + 1e-4)
+    assert float(ratio) < (1 - 1e-3 if name in ("retention", "rwkv", "delta") else 1.01)
 
 
 @pytest.mark.parametrize("name", FADING)
