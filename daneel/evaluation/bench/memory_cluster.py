@@ -94,7 +94,9 @@ def _subjects(
     rng = np.random.default_rng(options.seed)
     sample = vectors[rng.choice(len(vectors), min(sizes.sample, len(vectors)), replace=False)]
     placements: dict[str, Placement] = {
-        "centroid": CentroidPlacement.fit(sample, NODES, recall=0.97, seed=options.seed),
+        "centroid": CentroidPlacement.fit(
+            sample, NODES, rows=len(vectors), recall=0.97, seed=options.seed
+        ),
         "hash": HashPlacement(NODES),
     }
     folders = [str(work / f"node{at}") for at in range(NODES + 1)]
