@@ -48,8 +48,8 @@ def stream(options: Any) -> Iterator[Evidence]:
     for name in names:
         found = backbones_memory.ask("stream", name, options.dim, options.stream_tokens, limit)
         share = found["end_mib"] / found["early_mib"]
-        row = f"{int(found['tokens']):,} tokens streamed"
-        yield _figure(row, GROWTH, name, share, "x", FLAT, found)
+        unit = f"x after {found['tokens'] / 1e6:.1f}M"
+        yield _figure("a stream of tokens", GROWTH, name, share, unit, FLAT, found)
 
 
 def training(options: Any) -> Iterator[Evidence]:
