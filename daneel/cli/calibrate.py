@@ -61,6 +61,10 @@ class Options:
     every: float | None = None
     """Seconds from the start of one rollout to the next, in the place of the recipe's."""
 
+    structure: str | None = None
+    """One of the recipe's structures by name; `auto` tries all of them by cross-validation on these
+    logs and takes the simplest that is as good as the best."""
+
     measured_torque: bool | None = None
     """Drive with the measured torque in the place of the command."""
 
@@ -98,6 +102,7 @@ def calibrate(options: Options) -> int:
     """Reads the logs, searches, saves the folder, prints parameters and errors."""
     from daneel.agents.calibration import calibrate as core
     from daneel.agents.calibration.logs import read_logs
+    from daneel.agents.calibration.structures import choose_structure
 
     recipe = _recipe(options)
     if not options.logs:
@@ -108,6 +113,9 @@ def calibrate(options: Options) -> int:
     for log in logs:
         for note in log.notes:
             print(f"{log.name}: {note}", file=sys.stderr)
+    if options.structure is not None:
+        recipe = choose_structure(recipe, logs, options.structure, _say)
+        print(f"structure: {recipe.tree['structure']['chosen']}", file=sys.stderr)
     watch = _Watch(options)
     try:
         found = core.calibrate(recipe, logs, watch)
@@ -120,6 +128,10 @@ def calibrate(options: Options) -> int:
         print(line, file=sys.stderr)
     print(f"calibration: {folder}", file=sys.stderr)
     return 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _complete(options: Options, found: Calibration, folder: Path) -> Uncertainty:
@@ -199,6 +211,8 @@ def describe(found: Calibration, spread: Uncertainty) -> str:
         was, now = (float(error.rmse[at]) for error in errors)
         lines.append(f"RMSE after {horizon:g} s: {was:.4g} -> {now:.4g} rad")
     lines.append(f"motion foreseen: {found.before:.1%} -> {found.explained:.1%}")
+    noise = ", ".join(f"{key.split('/')[1]} {value:.3g}" for key, value in found.noise.items())
+    lines.append(f"noise of the position sensors: {noise} rad")
     return "\n".join(lines)
 
 

@@ -89,8 +89,8 @@ def evaluate(options: Options) -> tuple[dict[str, HorizonErrors], list[str]]:
     Raises:
         CalibrationError: Folder, logs or model cannot be read, or no window is long enough.
     """
-    from daneel.agents.calibration.calibrate import load_values
-    from daneel.agents.calibration.horizons import horizon_errors
+    from daneel.agents.calibration.calibrate import doubts, load_values
+    from daneel.agents.calibration.horizons import explained, horizon_errors
     from daneel.agents.calibration.logs import read_logs
     from daneel.agents.calibration.windows import cut_windows
 
@@ -107,6 +107,8 @@ def evaluate(options: Options) -> tuple[dict[str, HorizonErrors], list[str]]:
         path.stem if path.is_file() else path.name: load_values(path) for path in options.against
     }
     notes = [f"{log.name}: {note}" for log in logs for note in log.notes]
+    seconds = windows.steps * windows.dt
+    notes += doubts(explained(robot, sets["calibrated"], windows), seconds)
     return {
         name: horizon_errors(robot, values, windows, options.horizons)
         for name, values in sets.items()

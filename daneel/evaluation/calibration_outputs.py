@@ -47,13 +47,13 @@ def complete(
     drawn.save(folder)
     targets = {one.name: one.targets for one in problem.parameters.parameters}
     from_posterior(drawn, targets).save(folder)
-    _note_intervals(folder / "calibration.yaml", spread, drawn.method)
+    _note_intervals(folder / "calibration.yaml", spread, drawn.method, seed)
     calibration_report.write(folder, found, spread, title)
     return spread
 
 
-def _note_intervals(path: Path, spread: Uncertainty, posterior: str) -> None:
-    """Puts the intervals and the blind groups into `calibration.yaml`."""
+def _note_intervals(path: Path, spread: Uncertainty, posterior: str, seed: int) -> None:
+    """Puts the intervals, the blind groups and the seed into `calibration.yaml`."""
     tree = read_yaml(path)
     for name, low, high, method in zip(
         spread.names, spread.low, spread.high, spread.methods, strict=True
@@ -67,4 +67,5 @@ def _note_intervals(path: Path, spread: Uncertainty, posterior: str) -> None:
         for group in spread.identifiability.combinations
     ]  # fmt: skip
     tree["posterior"] = posterior
+    tree["seeds"] = {**(tree.get("seeds") or {}), "posterior": seed}
     replace_text(path, yaml.safe_dump(tree, sort_keys=False))

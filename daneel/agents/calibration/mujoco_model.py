@@ -176,6 +176,11 @@ def load_robot(
     return _drivable(spec, str(path), tuple(joints), kind, dict(nominal or {}))
 
 
+def compiled(xml: str) -> Any:
+    """The compiled model of an MJCF text."""
+    return mujoco.MjModel.from_xml_string(xml)
+
+
 def hinges(path: str | Path) -> tuple[str, ...]:
     """Names of a model's hinges and slides."""
     single = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
