@@ -114,7 +114,7 @@ def calibrate(options: Options) -> int:
         for note in log.notes:
             print(f"{log.name}: {note}", file=sys.stderr)
     if options.structure is not None:
-        recipe = choose_structure(recipe, logs, options.structure, _say)
+        recipe = choose_structure(recipe, logs, options.structure, say=_say)
         print(f"structure: {recipe.tree['structure']['chosen']}", file=sys.stderr)
     watch = _Watch(options)
     try:
@@ -181,7 +181,7 @@ class _Watch:
             self._tracker.log({"calibration/cost": progress.cost}, progress.evaluations)
         if time.monotonic() - self._shown > 5.0:
             self._shown = time.monotonic()
-            print(f"{progress.evaluations} rollouts, cost {progress.cost:.6g}", file=sys.stderr)
+            print(f"{progress.evaluations} candidates, cost {progress.cost:.6g}", file=sys.stderr)
 
     def finish(self) -> list[str]:
         return [] if self._tracker is None else self._tracker.finish()

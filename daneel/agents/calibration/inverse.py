@@ -87,9 +87,7 @@ def torques(arm: PlanarArm, values: Values, log: Log, count: int, span: float) -
     return _earlier(joint, steps) - _each(values, arm, "bias", count)[:, None]
 
 
-def _each(
-    values: Values, arm: PlanarArm, name: str, count: int, room: str = "command"
-) -> Floats:
+def _each(values: Values, arm: PlanarArm, name: str, count: int, room: str = "command") -> Floats:
     """A target of the commands (or sensors) of every joint [N, J]."""
     zero = np.zeros(count)
     columns = [values.get(f"{room}/{joint}/{name}", zero) for joint in arm.joints]

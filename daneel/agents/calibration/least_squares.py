@@ -19,6 +19,11 @@ from daneel.agents.calibration.problem import Fit, Floats, Integers, Problem, fr
 from daneel.errors import ConfigError
 
 
+RESCUE = 64
+"""Candidates within the bounds that are tried when the simulation from the initial one is
+unstable."""
+
+
 @dataclass(frozen=True)
 class LeastSquares:
     """Trust region least squares from the initial values, or from the best of several starts."""
@@ -49,7 +54,9 @@ class LeastSquares:
     def fit(self, problem: Problem, watch: Watch | None = None) -> Fit:
         """Searches from the best start; see `Method`."""
         ledger = Ledger(problem, watch)
-        ledger.residuals(self._starts(problem))
+        ledger.residuals(self._starts(problem, self.starts))
+        if not np.isfinite(ledger.cost):
+            ledger.residuals(self._starts(problem, RESCUE))
         return ledger.fit(*self.search(ledger))
 
     def search(self, ledger: Ledger) -> tuple[bool, str]:
@@ -85,10 +92,11 @@ class LeastSquares:
         )
         return bool(found.status > 0), str(found.message)
 
-    def _starts(self, problem: Problem) -> Floats:
-        if not self.starts:
+    def _starts(self, problem: Problem, count: int) -> Floats:
+        """The initial candidate and `count` of a Sobol sequence within the bounds."""
+        if not count:
             return problem.initial[None]
-        draws = qmc.Sobol(len(problem.names), rng=self.seed).random(self.starts)
+        draws = qmc.Sobol(len(problem.names), rng=self.seed).random(count)
         return np.concatenate(
             [problem.initial[None], problem.low + draws * (problem.high - problem.low)]
         )

@@ -50,8 +50,8 @@ def suspicions(
     still = np.ptp(even["q"], axis=0) <= 1e-9
     if still.all():
         raise CalibrationError(
-            f"{name}: no joint moves ({', '.join(columns.joints)} are constant). Expected a log "
-            "with motion. Look at the column of `q`, or record again with an excitation."
+            f"{name}: no joint moves (constant: {', '.join(columns.joints)}). Expected a log with "
+            "motion. Look at the column of `q`, or record again with an excitation."
         )
     if "dq" in raw:
         _check_slope(name, columns, even, dt)
