@@ -16,6 +16,7 @@ from daneel.registry import Entry, Registry
 
 if TYPE_CHECKING:
     from daneel.agents.calibration.calibrate import Calibration
+    from daneel.agents.calibration.logs import Log
     from daneel.agents.calibration.method import Progress
     from daneel.agents.calibration.recipe import Recipe
     from daneel.agents.calibration.uncertainty import Uncertainty
@@ -75,6 +76,10 @@ class Options:
     """How samples of the parameters are drawn: refits, or a network that follows blind valleys
     but is too sure of the rest."""
 
+    residual: bool = False
+    """Learn the torque that the model lacks with a small network, from two thirds of the logs; it
+    is kept if rollouts of the other third get better."""
+
     tracker: str = "none"
     """Where to follow the search: none, wandb or trackio."""
 
@@ -124,10 +129,25 @@ def calibrate(options: Options) -> int:
     folder = core.save(found, recipe, logs, options.out)
     spread = _complete(options, found, folder)
     print(describe(found, spread))
+    if options.residual:
+        print(_residual(found, recipe, logs, folder))
     for line in (*found.warnings, *notes):
         print(line, file=sys.stderr)
     print(f"calibration: {folder}", file=sys.stderr)
     return 0
+
+
+def _residual(found: Calibration, recipe: Recipe, logs: Sequence[Log], folder: Path) -> str:
+    """Learns a residual actuator, saves it if it was kept, says what came of it."""
+    import torch
+
+    from daneel.agents.calibration.residual_calibration import learn_residual
+    from daneel.evaluation.calibration_outputs import note_residual
+
+    generator = torch.Generator().manual_seed(0)
+    result = learn_residual(found, logs, generator, recipe.settings.measured_torque)
+    note_residual(folder, result, seed=0)
+    return f"residual actuator {result.message}"
 
 
 def _say(line: str) -> None:

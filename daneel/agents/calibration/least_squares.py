@@ -18,7 +18,6 @@ from daneel.agents.calibration.method import Ledger, Watch
 from daneel.agents.calibration.problem import Fit, Floats, Integers, Problem, free, scales
 from daneel.errors import ConfigError
 
-
 RESCUE = 64
 """Candidates within the bounds that are tried when the simulation from the initial one is
 unstable."""

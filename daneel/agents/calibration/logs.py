@@ -257,8 +257,10 @@ def _interpolated(grid: Floats, time: Floats, value: Floats) -> Floats:
 
 
 def _averaged(grid: Floats, time: Floats, value: Floats) -> Floats:
-    """Means over the rows within half a tick of each tick [G, J]; ticks without rows are
-    interpolated between the others."""
+    """Means over the rows within half a tick of each tick [G, J].
+
+    Ticks without rows are interpolated between the others.
+    """
     tick = np.floor((time - grid[0]) / (grid[1] - grid[0]) + 0.5).astype(int)
     inside = tick < len(grid)
     count = np.bincount(tick[inside], minlength=len(grid))

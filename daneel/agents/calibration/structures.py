@@ -15,6 +15,7 @@ difference to the best over folds. S structures, K folds, H horizons.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -185,7 +186,7 @@ def _parts(logs: Sequence[Log], folds: int) -> list[list[Log]]:
     if len(logs) > 1:
         return [list(logs[at::folds]) for at in range(min(folds, len(logs)))]
     edges = np.linspace(0, len(logs[0].q), folds + 1).astype(int)
-    return [[cut(logs[0], slice(a, b))] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [[cut(logs[0], slice(a, b))] for a, b in itertools.pairwise(edges)]
 
 
 def rollout_score(recipe: Recipe, train: Sequence[Log], held: Sequence[Log]) -> float:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 GO2 = Path(str(resources.files("daneel") / "configs" / "calibration" / "models" / "go2-legs.xml"))
 SPANS = (0.12, 0.09, 0.15, 0.2)
-"""Lengths in seconds of the cubics that differentiate positions; the first for choosing the rest."""
+"""Lengths in seconds of the cubics that differentiate positions; the first to choose the rest."""
 FOLDS = 5
 LIMIT = 0.2
 """Error in rad at which a prediction has lost its robot."""
