@@ -68,12 +68,13 @@ class Cma:
         }
         if self.population:
             options["popsize"] = self.population
-        start = (problem.initial - problem.low)[moves] / span[moves]
+        start = np.full(max(2, len(moves)), 0.5)  # the package cannot do with one: the other idles
+        start[: len(moves)] = (problem.initial - problem.low)[moves] / span[moves]
         search = cma.CMAEvolutionStrategy(start, self.spread, options)
         while not search.stop():
             asked = search.ask()
             tried = np.tile(problem.low, (len(asked), 1))
-            tried[:, moves] += np.clip(asked, 0.0, 1.0) * span[moves]
+            tried[:, moves] += np.clip(asked, 0.0, 1.0)[:, : len(moves)] * span[moves]
             found = ledger.residuals(tried)
             costs = 0.5 * np.sum(found * found, axis=1)
             search.tell(asked, np.where(np.isfinite(costs), costs, 1e300).tolist())
