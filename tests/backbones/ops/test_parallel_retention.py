@@ -27,7 +27,7 @@ def test_value_and_gradients_are_the_loops(steps: int, loss: str, carried: bool)
         before = leaves[3] if carried else None
         output, after = function(*leaves[:3], state=before)
         used = {"output": [output], "state": [after], "both": [output, after]}[loss]
-        sum((x * x.detach().cos()).sum() for x in used).backward()
+        torch.cat([(x * x.detach().cos()).flatten() for x in used]).sum().backward()
         kept += [output, after, *(x.grad for x in leaves)]
     for one, other in zip(found, expected, strict=True):
         present = [x for x in (one, other) if x is not None]
