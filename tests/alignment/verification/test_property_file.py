@@ -48,7 +48,7 @@ def test_unsafe_sets_and_declared_inputs(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("inputs: declared\nunsafe: [y0 >= 0]\n", "declared"),
-        ("inputs: {low: [0], high: [1]}\n", "both or neither"),
+        ("inputs: {low: [0], high: [1]}\n", "none of them"),
         ("inputs: {low: [0], high: [1]}\nsafe: 1\n", "the key 'safe'"),
         ("inputs: {low: [0]}\nunsafe: [y0 >= 0]\n", "one side"),
         ("inputs: {low: [0], high: [1, 2]}\nunsafe: [y0 >= 0]\n", "1 numbers"),
