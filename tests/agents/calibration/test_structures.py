@@ -79,6 +79,8 @@ def test_within_one_standard_error_the_simplest_is_taken() -> None:
     assert Choice(("a", "b", "c"), noisy).best == "a"
     clear = np.array([[0.5, 0.4, 0.6], [0.0, 0.0, 0.0]])
     assert Choice(("a", "b"), clear).best == "b"
+    better = np.array([[0.5, 0.6, 0.4], [0.05, 0.0, 0.1], [0.3, -0.2, 0.2], [0.04, -0.01, 0.1]])
+    assert Choice(("a", "b", "c", "d"), better).best == "b"
     assert Choice(("a", "b"), np.array([[np.inf, 0.0, 0.0], [1.0, 1.0, 1.0]])).best == "b"
     with pytest.raises(CalibrationError, match="Every structure blows up"):
         _ = Choice(("a",), np.array([[np.inf]])).best
