@@ -67,7 +67,7 @@ def excitation_c1(recipe: Recipe) -> list[Evidence]:
     return [
         *rows(row, errors, theirs, BARS["C.1"], seconds),
         *[
-            figure(row, f"RMSE after {h:g} s", "the plain structure, not chosen", float(rmse), "rad")
+            figure(row, f"RMSE after {h:g} s", "the plain structure", float(rmse), "rad")
             for h, rmse in zip(simple.horizons, simple.rmse, strict=True)
         ],
         figure("double pendulum C.1, six training runs", "error of the chosen structure",
