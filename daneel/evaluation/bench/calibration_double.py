@@ -34,6 +34,7 @@ BARS = {"C.1": (0.013, 0.051, 0.051, 0.052), "C.0": (0.018, 0.080, 0.058, 0.069)
 BUILDS = {"A.0": (0.3, 0.2), "C.0": (0.2, 0.3), "C.1": (0.2, 0.3)}
 """Lengths of the links in m."""
 EVERY, HORIZON = 0.2, 2.0
+PLAIN = "the plain structure, not chosen"
 
 
 def measure(options: Options) -> list[Evidence]:
@@ -67,7 +68,7 @@ def excitation_c1(recipe: Recipe) -> list[Evidence]:
     return [
         *rows(row, errors, theirs, BARS["C.1"], seconds),
         *[
-            figure(row, f"RMSE after {h:g} s", "the plain structure", float(rmse), "rad")
+            figure(row, f"RMSE after {h:g} s", PLAIN, float(rmse), "rad")
             for h, rmse in zip(simple.horizons, simple.rmse, strict=True)
         ],
         figure("double pendulum C.1, six training runs", "error of the chosen structure",
