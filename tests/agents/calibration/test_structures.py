@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from daneel.agents.calibration.calibrate import calibrate, save
 from daneel.agents.calibration.column_map import read_yaml
+from daneel.agents.calibration.logs import Log
 from daneel.agents.calibration.problem import CalibrationError
 from daneel.agents.calibration.recipe import Recipe, Settings, load_recipe, shipped
 from daneel.agents.calibration.structures import (
@@ -59,7 +61,7 @@ def test_the_choice_never_sees_the_logs_it_is_scored_on() -> None:
     """Every fold fits the rest and scores what was held out, once each."""
     seen: list[tuple[list[str], list[str]]] = []
 
-    def score(recipe: Recipe, train: list, held: list) -> float:  # type: ignore[type-arg]
+    def score(recipe: Recipe, train: Sequence[Log], held: Sequence[Log]) -> float:
         seen.append(([log.name for log in train], [log.name for log in held]))
         return 0.0
 
