@@ -33,7 +33,7 @@ from daneel.agents.calibration.blocks import blocks
 from daneel.agents.calibration.covariance import block_covariance
 from daneel.agents.calibration.identifiability import Identifiability, identifiability
 from daneel.agents.calibration.mixture import MixtureDensity
-from daneel.agents.calibration.posterior import Posterior
+from daneel.agents.calibration.posterior import Posterior, inflation
 from daneel.agents.calibration.problem import CalibrationError, Fit, Floats, Integers, Problem
 from daneel.errors import ConfigError
 
@@ -257,15 +257,17 @@ def _feature_rows(fit: Fit, frame: _Frame) -> Floats:
 
 
 def _noise(problem: Problem, fit: Fit, rows: Floats, rng: np.random.Generator) -> Noise:
-    """Features of noise with the blocks' own colour, and tails as the few blocks deserve."""
+    """Features of noise with the blocks' own colour; size and tails are those of the bootstrap."""
     block = blocks(fit.residuals, problem.segments)
     count = int(block.max()) + 1
+    spread = block_covariance(problem, fit.jacobian, fit.residuals, block)
+    freedom = float(np.clip(np.min(spread.dof), 2.0, 100.0))
+    grow = np.sqrt(inflation(problem, fit, spread.matrix, block))
     scores = np.zeros((count, len(rows)))
     np.add.at(scores, block, rows.T * fit.residuals[:, None])
-    grow = np.sqrt(count / max(count - 1.0, 1.0) * len(block) / (len(block) - len(fit.theta)))
 
     def draw(many: int) -> Floats:
-        widen = np.sqrt((count - 1) / rng.chisquare(max(count - 1, 1), many))
+        widen = np.sqrt(freedom / rng.chisquare(freedom, many))
         return grow * widen[:, None] * (rng.normal(size=(many, count)) @ scores)
 
     return draw
