@@ -73,8 +73,8 @@ class Options:
     """Share of intervals that should hold the true value."""
 
     posterior: Literal["bootstrap", "neural"] = "bootstrap"
-    """How samples of the parameters are drawn: refits, or a network that follows blind valleys
-    but is too sure of the rest."""
+    """How samples of the parameters are drawn: refits, or a network that also moves along what the
+    log is blind to."""
 
     residual: bool = False
     """Learn the torque that the model lacks with a small network, from two thirds of the logs; it

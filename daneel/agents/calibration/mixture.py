@@ -30,6 +30,30 @@ class MixtureDensity(nn.Module):
         self.heads = nn.Linear(width, components * (1 + 2 * values + self.lower))
         self.straight = nn.Linear(features, values)
 
+    @torch.no_grad()
+    def start_linear(self, features: Tensor, values: Tensor) -> None:
+        """Makes every component the Gaussian of the linear regression of values [B, P] on features.
+
+        Near a fit that is nearly the posterior; training then learns only what is not linear.
+        """
+        rows = torch.cat([features, torch.ones(len(features), 1)], dim=1).double()
+        gram = rows.T @ rows + 1e-6 * len(rows) * torch.eye(rows.shape[1], dtype=torch.double)
+        weight = torch.linalg.solve(gram, rows.T @ values.double())  # [F + 1, P]
+        rest = values.double() - rows @ weight
+        spread = rest.T @ rest / len(rows) + SMALLEST**2 * torch.eye(self.values)
+        factor = torch.linalg.cholesky(torch.linalg.inv(spread)).float()
+        self.straight.weight.copy_(weight[:-1].T)
+        self.straight.bias.copy_(weight[-1])
+        self.heads.weight.mul_(0.1)
+        bias = self.heads.bias.view(self.components, -1)
+        weights, mean, diagonal, lower = bias.split([1, self.values, self.values, self.lower], -1)
+        weights.zero_()
+        mean.mul_(0.1)
+        size = torch.diagonal(factor).clamp(max=0.9 / SMALLEST)
+        diagonal.copy_(size + torch.log(-torch.expm1(-size)))  # softplus undone
+        at = torch.tril_indices(self.values, self.values, -1)
+        lower.copy_(factor[at[0], at[1]].expand_as(lower))
+
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Log weights [B, K], means [B, K, P] and Cholesky factors of precisions [B, K, P, P]."""
         raw = self.heads(self.body(features)).view(len(features), self.components, -1)

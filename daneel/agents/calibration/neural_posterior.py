@@ -9,10 +9,14 @@ right.
 - Coordinates: z = L^-1 (u - u_fit); u is the logarithm of what is positive, so that products and
   ratios are straight lines, except in groups that the log knows the sum of; L whitens the fit's
   covariance, its widest directions being as wide as the bounds.
-- Features: what the fit's Jacobian and the strongest differences between simulations see of the
-  residuals. Noise is drawn anew in every training step, from the fit's own residuals by blocks, so
-  that it is as coloured as the log's; simulations themselves need none.
+- Features: what the fit's Jacobian sees of the residuals. Noise is drawn anew in every training
+  step, from the fit's own residuals by blocks, so that it is as coloured as the log's; simulations
+  themselves need none.
 - The cut is a box in z, not the density level of the paper.
+- The network starts as the Gaussian of a linear regression, which it nearly is around a fit.
+- A fifth of the simulations are kept from training; ranges of the last round are widened until they
+  hold the true values of those as often as they say (conformal prediction: Vovk, Gammerman and
+  Shafer 2005; here of each whitened coordinate by itself).
 
 P parameters, N simulations, F features, R residuals, G blocks.
 """
@@ -29,14 +33,18 @@ from daneel.agents.calibration.blocks import blocks
 from daneel.agents.calibration.covariance import block_covariance
 from daneel.agents.calibration.identifiability import Identifiability, identifiability
 from daneel.agents.calibration.mixture import MixtureDensity
-from daneel.agents.calibration.posterior import Posterior
-from daneel.agents.calibration.problem import CalibrationError, Fit, Floats, Problem
+from daneel.agents.calibration.posterior import Posterior, inflation
+from daneel.agents.calibration.problem import CalibrationError, Fit, Floats, Integers, Problem
 from daneel.errors import ConfigError
 
 REACH = 6.0
 """The first cut: so many standard deviations of the fit to each side."""
 MARGIN = 0.5
 """A later cut is the range of the samples, wider by this share."""
+KEPT = 5
+"""One simulation in so many is kept from training."""
+REPEATS = 4
+"""Draws of the noise for each simulation where they are not drawn anew all the time."""
 TRIES = 200
 """Times as many draws as samples before what lies outside the bounds is given up."""
 
@@ -108,9 +116,10 @@ class NeuralPosterior:
         generator: torch.Generator,
     ) -> tuple[MixtureDensity, torch.Tensor]:
         """Trains the network; returns it with the features of the log itself."""
-        rows = _feature_rows(fit, frame, change)
+        rows = _feature_rows(fit, frame)
         clean, noise = change @ rows.T, _noise(problem, fit, rows, rng)
         size = np.sqrt(np.var(clean, axis=0) + np.var(noise(2000), axis=0)) + 1e-12
+        kept = max(1, len(z) // KEPT)  # the newest: drawn within the latest cut
         middle, spread = z.mean(axis=0), z.std(axis=0) + 1e-12
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.integers(2**31)))  # first weights come from torch's own
@@ -118,15 +127,24 @@ class NeuralPosterior:
         optimiser = torch.optim.Adam(net.parameters(), lr=5e-3)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.updates)
         target = torch.as_tensor((z - middle) / spread, dtype=torch.float32)
+
+        def features_of(at: Integers) -> torch.Tensor:
+            return torch.as_tensor((clean[at] + noise(len(at))) / size, dtype=torch.float32)
+
+        every = np.tile(np.arange(len(z) - kept), REPEATS)
+        net.start_linear(features_of(every), target[torch.as_tensor(every)])
         for _ in range(self.updates):
-            at = rng.integers(len(z), size=min(256, len(z)))
-            features = torch.as_tensor((clean[at] + noise(len(at))) / size, dtype=torch.float32)
+            at = rng.integers(len(z) - kept, size=min(256, len(z) - kept))
+            features = features_of(at)
             loss = -net.log_density(target[torch.as_tensor(at)], features).mean()
             optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
             optimiser.step()
             schedule.step()
+        last = np.tile(np.arange(len(z) - kept, len(z)), REPEATS)
+        truth = target[torch.as_tensor(last)]
+        net.register_buffer("widen", _widening(net, features_of(last), truth, generator))
         net.register_buffer("middle", torch.as_tensor(middle))
         net.register_buffer("spread", torch.as_tensor(spread))
         # The log is r_fit = r(theta) + noise: where the fit stands, the change is zero.
@@ -144,8 +162,11 @@ class NeuralPosterior:
         middle = np.asarray(net.get_buffer("middle"))
         spread = np.asarray(net.get_buffer("spread"))
         kept = np.empty((0, frame.size))
+        centre = net.sample(observed, 1000, generator).median(dim=0).values
         for _ in range(TRIES):
-            z = net.sample(observed, self.samples, generator).double().numpy() * spread + middle
+            raw = net.sample(observed, self.samples, generator)
+            wide = centre + (raw - centre) * net.get_buffer("widen")
+            z = wide.double().numpy() * spread + middle
             inside = ((z >= box[0]) & (z <= box[1])).all(axis=1) & frame.inside(z)
             kept = np.concatenate([kept, z[inside]])
             if len(kept) >= self.samples:
@@ -225,29 +246,51 @@ def _ends(problem: Problem, logarithmic: np.ndarray) -> tuple[Floats, Floats]:
     return low, high
 
 
-def _feature_rows(fit: Fit, frame: _Frame, change: Floats) -> Floats:
-    """What is looked at in residuals [F, R]: the Jacobian's span, then the strongest others."""
+def _feature_rows(fit: Fit, frame: _Frame) -> Floats:
+    """What is looked at in residuals [F, R]: the span of the Jacobian, F = P.
+
+    More features than parameters would do harm: their noise is known from a few blocks only, and a
+    network finds the directions in which those few happen to be quiet.
+    """
     slope = np.where(frame.logarithmic, fit.theta, 1.0)
-    first = np.linalg.svd((fit.jacobian * slope) @ frame.factor, full_matrices=False)[0].T
-    rest = change - (change @ first.T) @ first
-    rows = rest[: 4 * frame.size]
-    second = np.linalg.svd(rows, full_matrices=False)[2][: frame.size]
-    return np.concatenate([first, second])
+    return np.linalg.svd((fit.jacobian * slope) @ frame.factor, full_matrices=False)[0].T
 
 
 def _noise(problem: Problem, fit: Fit, rows: Floats, rng: np.random.Generator) -> Noise:
-    """Features of noise with the blocks' own colour, and tails as the few blocks deserve."""
+    """Features of noise with the blocks' own colour; size and tails are those of the bootstrap."""
     block = blocks(fit.residuals, problem.segments)
     count = int(block.max()) + 1
+    spread = block_covariance(problem, fit.jacobian, fit.residuals, block)
+    freedom = float(np.clip(np.min(spread.dof), 2.0, 100.0))
+    grow = np.sqrt(inflation(problem, fit, spread.matrix, block))
     scores = np.zeros((count, len(rows)))
     np.add.at(scores, block, rows.T * fit.residuals[:, None])
-    grow = np.sqrt(count / max(count - 1.0, 1.0) * len(block) / (len(block) - len(fit.theta)))
 
     def draw(many: int) -> Floats:
-        widen = np.sqrt((count - 1) / rng.chisquare(max(count - 1, 1), many))
+        widen = np.sqrt(freedom / rng.chisquare(freedom, many))
         return grow * widen[:, None] * (rng.normal(size=(many, count)) @ scores)
 
     return draw
+
+
+def _widening(
+    net: MixtureDensity, features: torch.Tensor, truth: torch.Tensor, generator: torch.Generator
+) -> torch.Tensor:
+    """Factors [P] by which samples spread about their median to hold the truth as they say.
+
+    Args:
+        net: The trained network.
+        features: Of simulations that it was not trained on [B, F].
+        truth: Their parameters [B, P].
+        generator: Draws the samples.
+    """
+    apart = []
+    for row, true in zip(features, truth, strict=True):
+        drawn = net.sample(row, 200, generator)
+        low, middle, high = torch.quantile(drawn, torch.tensor([0.05, 0.5, 0.95]), dim=0)
+        half = torch.where(true > middle, high - middle, middle - low)
+        apart.append((true - middle).abs() / half.clamp(min=1e-9))
+    return torch.quantile(torch.stack(apart), 0.9, dim=0).clamp(min=1.0)
 
 
 def _cut(drawn: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:

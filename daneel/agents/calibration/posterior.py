@@ -114,7 +114,7 @@ class Bootstrap:
         spread = block_covariance(problem, fit.jacobian, fit.residuals, block)
         freedom = float(np.clip(np.min(spread.dof), 2.0, 100.0))
         widen = np.sqrt(freedom / rng.chisquare(freedom, self.samples))
-        grown = fit.residuals * np.sqrt(_inflation(problem, fit, spread.matrix, block))
+        grown = fit.residuals * np.sqrt(inflation(problem, fit, spread.matrix, block))
         noise = rng.normal(size=(self.samples, int(block.max()) + 1)) * widen[:, None]
         scores = _block_scores(fit.jacobian, grown, block)  # [G, P]
         pull = noise @ scores  # J' of one redrawn log [S, P]
@@ -141,7 +141,7 @@ class Bootstrap:
         return theta
 
 
-def _inflation(problem: Problem, fit: Fit, matrix: Floats, block: Integers) -> float:
+def inflation(problem: Problem, fit: Fit, matrix: Floats, block: Integers) -> float:
     """How much larger the variance of new residuals is than that of the fitted ones.
 
     The median over parameters of the corrected variance over the plain sandwich's.

@@ -8,9 +8,8 @@ A recipe may name structures, the simplest first; each adds to the recipe or cha
       measured: {settings: {measured_torque: true}}
 
 Every structure is fitted to some of the logs and rolled out on the others, in turn. The simplest is
-taken whose error is within one standard error of the best: the rule of Breiman, Friedman, Olshen
-and Stone 1984, "Classification and regression trees", section 3.4.3, with the standard error of the
-difference to the best over folds. S structures, K folds, H horizons.
+taken whose error is within one standard error of the best one's: the rule of Breiman, Friedman,
+Olshen and Stone 1984, "Classification and regression trees", section 3.4.3. S structures, K folds.
 """
 
 from __future__ import annotations
@@ -68,15 +67,9 @@ class Choice:
                 "one. Shorten the horizon, or narrow the bounds."
             )
         means = np.where(np.isfinite(self.scores).all(axis=1), self.scores.mean(axis=1), np.inf)
-        least = int(np.argmin(means))
-        for at, name in enumerate(self.names):
-            apart = self.scores[at] - self.scores[least]
-            if not np.isfinite(apart).all():
-                continue
-            error = float(np.std(apart, ddof=1)) / math.sqrt(len(apart)) if len(apart) > 1 else 0.0
-            if float(apart.mean()) <= error:
-                return name
-        return self.names[least]
+        least, folds = int(np.argmin(means)), self.scores.shape[1]
+        error = float(np.std(self.scores[least], ddof=1)) / math.sqrt(folds) if folds > 1 else 0.0
+        return self.names[int(np.argmax(means <= means[least] + error))]
 
 
 def structures(recipe: Recipe) -> Mapping[str, Mapping[str, Any]]:

@@ -19,7 +19,7 @@ from daneel.agents.calibration.horizons import HorizonErrors, horizon_errors
 from daneel.agents.calibration.logs import Log, read_logs
 from daneel.agents.calibration.recipe import Recipe, find_columns, load_recipe, with_settings
 from daneel.agents.calibration.simulator import Simulator
-from daneel.agents.calibration.structures import choose_structure
+from daneel.agents.calibration.structures import choose_structure, with_structure
 from daneel.agents.calibration.windows import cut_windows
 from daneel.evaluation import datasets
 from daneel.evaluation.bench.calibration import figure
@@ -34,6 +34,7 @@ BARS = {"C.1": (0.013, 0.051, 0.051, 0.052), "C.0": (0.018, 0.080, 0.058, 0.069)
 BUILDS = {"A.0": (0.3, 0.2), "C.0": (0.2, 0.3), "C.1": (0.2, 0.3)}
 """Lengths of the links in m."""
 EVERY, HORIZON = 0.2, 2.0
+PLAIN = "the plain structure, not chosen"
 
 
 def measure(options: Options) -> list[Evidence]:
@@ -61,9 +62,15 @@ def excitation_c1(recipe: Recipe) -> list[Evidence]:
         for model in ("1.0", "2.0", "3.0")
     }
     row = "double pendulum C.1, runs 144003 and 144115, commanded torque"
+    _, plain, _ = fit(with_structure(load_recipe("double-pendulum"), "plain"), training(), "C.1")
+    simple = score(robot, plain, held, measured=False)
     about = recipe.tree["structure"]
     return [
         *rows(row, errors, theirs, BARS["C.1"], seconds),
+        *[
+            figure(row, f"RMSE after {h:g} s", PLAIN, float(rmse), "rad")
+            for h, rmse in zip(simple.horizons, simple.rmse, strict=True)
+        ],
         figure("double pendulum C.1, six training runs", "error of the chosen structure",
                about["chosen"], about["errors"][about["chosen"]], "rad", details=about),
     ]  # fmt: skip

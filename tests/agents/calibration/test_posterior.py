@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from daneel.agents.calibration.neural_posterior import NeuralPosterior
+from daneel.agents.calibration.mixture import MixtureDensity
+from daneel.agents.calibration.neural_posterior import NeuralPosterior, _widening
 from daneel.agents.calibration.posterior import Bootstrap, load_posterior
 from daneel.agents.calibration.problem import CalibrationError
 from daneel.agents.calibration.uncertainty import uncertainty
@@ -77,3 +79,31 @@ def test_a_folder_without_a_posterior_is_refused(tmp_path: Path) -> None:
     """With what to type."""
     with pytest.raises(CalibrationError, match="daneel calibrate"):
         load_posterior(tmp_path)
+
+
+def test_a_mixture_starts_as_the_gaussian_of_a_linear_regression() -> None:
+    """Means and spread of linear data are right before any training."""
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(4000, 3, generator=generator)
+    mix = torch.tensor([[1.0, 0.5, 0.0], [0.0, -0.7, 0.3]])
+    noise = torch.randn(4000, 2, generator=generator) @ torch.tensor([[0.3, 0.1], [0.0, 0.2]])
+    net = MixtureDensity(3, 2, components=3, width=8)
+    net.start_linear(features, features @ mix.T + 0.4 + noise)
+    row = torch.tensor([0.5, -1.0, 0.2])
+    drawn = net.sample(row, 4000, generator)
+    assert drawn.mean(dim=0).numpy() == pytest.approx((mix @ row + 0.4).numpy(), abs=0.06)
+    spread = np.cov(drawn.numpy().T)
+    assert spread == pytest.approx(np.array([[0.09, 0.03], [0.03, 0.05]]), abs=0.02)
+
+
+def test_samples_of_a_network_that_is_too_sure_are_spread() -> None:
+    """Truths three times as far away as it says; one that is right is left alone."""
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(2000, 2, generator=generator)
+    noise = torch.randn(2000, 2, generator=generator)
+    net = MixtureDensity(2, 2, components=1, width=4)
+    net.start_linear(features, features + 0.1 * noise)
+    kept = torch.randn(300, 2, generator=generator)
+    apart = torch.randn(300, 2, generator=generator) * torch.tensor([0.3, 0.1])
+    found = _widening(net, kept, kept + apart, generator).numpy()
+    assert found == pytest.approx([3.0, 1.0], rel=0.25)

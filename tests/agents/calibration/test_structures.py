@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from daneel.agents.calibration.calibrate import calibrate, save
 from daneel.agents.calibration.column_map import read_yaml
+from daneel.agents.calibration.logs import Log
 from daneel.agents.calibration.problem import CalibrationError
 from daneel.agents.calibration.recipe import Recipe, Settings, load_recipe, shipped
 from daneel.agents.calibration.structures import (
@@ -59,7 +61,7 @@ def test_the_choice_never_sees_the_logs_it_is_scored_on() -> None:
     """Every fold fits the rest and scores what was held out, once each."""
     seen: list[tuple[list[str], list[str]]] = []
 
-    def score(recipe: Recipe, train: list, held: list) -> float:  # type: ignore[type-arg]
+    def score(recipe: Recipe, train: Sequence[Log], held: Sequence[Log]) -> float:
         seen.append(([log.name for log in train], [log.name for log in held]))
         return 0.0
 
@@ -79,6 +81,8 @@ def test_within_one_standard_error_the_simplest_is_taken() -> None:
     assert Choice(("a", "b", "c"), noisy).best == "a"
     clear = np.array([[0.5, 0.4, 0.6], [0.0, 0.0, 0.0]])
     assert Choice(("a", "b"), clear).best == "b"
+    better = np.array([[0.5, 0.6, 0.4], [0.05, 0.0, 0.1], [0.3, -0.2, 0.2], [0.04, -0.01, 0.1]])
+    assert Choice(("a", "b", "c", "d"), better).best == "b"
     assert Choice(("a", "b"), np.array([[np.inf, 0.0, 0.0], [1.0, 1.0, 1.0]])).best == "b"
     with pytest.raises(CalibrationError, match="Every structure blows up"):
         _ = Choice(("a",), np.array([[np.inf]])).best
