@@ -32,6 +32,8 @@ BENCH = "twins"
 ROW = "M-3"
 KEPT, TASKS_ASKED = 0.8, 6
 """Share of the source's success that is to be kept, and on how many tasks."""
+COUNT = f"tasks with {KEPT:.0%} of the success kept"
+"""What the last row counts."""
 SOURCE, ZERO, RANDOMISED = "source, at home", "zero-shot", "randomised"
 RAPID = "rapid, no samples before"
 _SCENES = 5000
@@ -109,8 +111,38 @@ def run(options: Options) -> int:
 
 
 def table(folder: str | Path = provenance.RESULTS) -> str:
-    """The Markdown table of the recorded evidence."""
-    return evidence.table(evidence.load(BENCH, folder))
+    """The recorded evidence as Markdown: a row for each task, a column for each policy."""
+    newest = evidence.latest(evidence.load(BENCH, folder))
+    success = {(item.row, item.subject): item for item in newest if item.measure == "success"}
+    rows, subjects = (list(dict.fromkeys(key[at] for key in success)) for at in (0, 1))
+    lines = [_line("task", *subjects, "kept, 95 % interval", "required", "met")]
+    lines.append("|---" * (len(subjects) + 4) + "|")
+    for row in rows:
+        rates = [evidence.number(success[row, who].figure or 0.0) if (row, who) in success else ""
+                 for who in subjects]  # fmt: skip
+        kept = [item for item in newest if item.row == row and item.threshold is not None]
+        lines.append(
+            _line(row.removeprefix(f"{ROW} "), *rates, *_judged(kept[0] if kept else None))
+        )
+    counts = {item.subject: item for item in newest if item.measure == COUNT}
+    if counts:
+        cells = [evidence.format_figure(counts[who]) if who in counts else "" for who in subjects]
+        judged = next((item for item in counts.values() if item.threshold is not None), None)
+        lines.append(_line(COUNT, *cells, *_judged(judged)))
+    return "\n".join([*lines, "", evidence.footnote(newest)]) + "\n"
+
+
+def _judged(item: Evidence | None) -> list[str]:
+    """Figure with interval, what was required, whether it was met."""
+    if item is None:
+        return ["", "", ""]
+    ends = f" ({evidence.format_interval(item.interval)})" if item.interval else ""
+    figure = evidence.number(item.figure or 0.0) + ends
+    return [figure, evidence.format_required(item), evidence.format_met(item.met)]
+
+
+def _line(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 def measure(task: Task, options: Options) -> Scores:
@@ -201,7 +233,7 @@ def summary(records: Sequence[Evidence], options: Options) -> list[Evidence]:
             evidence.record(
                 bench=BENCH,
                 row=ROW,
-                measure=f"tasks with {KEPT:.0%} of the success kept",
+                measure=COUNT,
                 subject=who,
                 figure=float(enough),
                 unit=f"of {len(by_task)}",

@@ -1,8 +1,10 @@
 """A policy that calibrates itself in a twin."""
 
+import numpy as np
 import pytest
 
 from daneel.agents.calibration.adapt import EmbodiedCalibration
+from daneel.agents.calibration.tuning import play
 from daneel.envs.twins import DeployedTwin, SampleBudgetError, load_task
 from daneel.errors import ConfigError
 from daneel.evaluation.bench.twins import score
@@ -35,10 +37,17 @@ def test_it_gets_its_success_back_within_its_budget(calibration):
 
 @pytest.mark.slow
 def test_it_adapts_within_an_episode():
-    """Where the source policy fails, the rapid one succeeds without a sample taken before."""
+    """On machines from the whole prior the rapid policy succeeds far more often than the source's.
+
+    Many machines of the source engine: twelve episodes on one machine would tell little.
+    """
     reach = EmbodiedCalibration(load_task("Reach"))
-    assert held(reach.task, reach.policy, 901) <= 0.35
-    assert held(reach.task, reach.rapid(), 901) >= 0.65
+    machines = reach.task.space.draw(np.random.default_rng(2), 64)
+    before, after = (
+        play(reach.task, actor.begin(), machines, np.random.default_rng(1), 64).success.mean()
+        for actor in (reach.policy, reach.rapid())
+    )
+    assert after >= before + 0.2
     assert reach.rapid() is reach.rapid()  # made once
 
 

@@ -32,6 +32,14 @@ def test_what_is_kept_is_a_share_of_the_source(tmp_path):
     counts = {item.subject: item for item in twins.summary(records, options)}
     assert (counts[ours].figure, counts[ours].unit, counts[ours].met) == (1.0, "of 2", False)
     assert counts["zero-shot"].figure == 0.0
+    for item in counts.values():
+        evidence.append(item, tmp_path)
+    lines = twins.table(tmp_path).splitlines()
+    assert lines[0].startswith(f"| task | {twins.SOURCE} | zero-shot | {ours} | kept")
+    assert lines[2].startswith("| Reach | 0.9 | 0.2 | 0.8 | 0.889 (") and lines[2].endswith("yes |")
+    assert lines[3].startswith("| Push | 0.9 | 0.2 | 0.7 |") and lines[3].endswith("**no** |")
+    assert lines[4].endswith("|  | 0 of 2 | 1 of 2 | 1 | >= 6 | **no** |")
+    assert len({line.count("|") for line in lines[:5]}) == 1
 
 
 def test_options_are_checked():
