@@ -72,7 +72,7 @@ class Gears(Push):
 
 for name, kind in ((PUSH, Push), (GEARS, Gears)):
     if name not in gym.registry:
-        gym.register(name, kind)
+        gym.register(name, f"{__name__}:{kind.__name__}")
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +117,7 @@ def test_vector_environments_agree(critic: CriticRLHF) -> None:
     alone = CriticEnv(make_single(config), 2.0, critic)
     alone.reset(seed=0)
     ended: list[float] = []
+    reward, one = np.zeros(2), 0.0
     for step in range(STEPS):
         action = np.array([np.sin(step)], np.float32)
         _, reward, terminated, _, _ = env.step(np.array([action, action]))

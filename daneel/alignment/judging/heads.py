@@ -158,7 +158,7 @@ def fit(
 
 
 def predict(
-    weights: NDArray[np.float64], embedded: NDArray[Any], marked: sparse.csr_matrix
+    weights: NDArray[Any], embedded: NDArray[Any], marked: sparse.csr_matrix
 ) -> NDArray[np.float64]:
     """Logits `[N]` of weights that `fit` returned."""
     return embedded @ weights[:DIM] + marked @ weights[DIM:-1] + weights[-1]

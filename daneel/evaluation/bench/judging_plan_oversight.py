@@ -22,7 +22,7 @@ from daneel.evaluation.evidence import Evidence
 ROW = "T-50"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Answered:
     """A layer that gives the answers that it gave before."""
 
