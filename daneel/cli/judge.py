@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -50,7 +51,7 @@ def run(options: Options) -> int:
         target = _target(options, stack)
         while batch := list(islice(source, BATCH)):
             for row in _judged(batch, tally):
-                target.write(json.dumps(row, ensure_ascii=False) + "\n")
+                target.write(_line(row))
             target.flush()
     counts = ", ".join(f"{tally.verdicts[word]} {word}" for word in ("allow", "refuse", "unsure"))
     print(
@@ -87,7 +88,7 @@ def _judged(batch: list[tuple[int, str]], tally: _Tally) -> Iterator[dict[str, A
 def _read(number: int, line: str) -> tuple[dict[str, Any], Record | str]:
     """Return the row of a line and its record, or what is wrong with it."""
     try:
-        row = json.loads(line)
+        row = json.loads(line, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         return (
             {},
@@ -99,14 +100,23 @@ def _read(number: int, line: str) -> tuple[dict[str, Any], Record | str]:
         return row if isinstance(row, dict) else {}, str(error)
 
 
+def _no_number(word: str) -> float:
+    """NaN and infinities are not JSON, and would make lines that others cannot read."""
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def _line(row: dict[str, Any]) -> str:
+    """A row as JSON; half a surrogate pair, which has no UTF-8, stays the escape that it was."""
+    text = json.dumps(row, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _source(name: str, stack: ExitStack) -> Iterator[tuple[int, str]]:
     """Yield the numbered lines of a file that are not blank."""
     try:
-        file = (
-            sys.stdin
-            if name == "-"
-            else stack.enter_context(Path(name).open(encoding="utf-8", errors="replace"))
-        )
+        file = _opened(name)
+        if name != "-":
+            stack.callback(file.close)
     except OSError as error:
         raise DaneelError(
             f"{name} cannot be read ({error.strerror}). Expected a "
@@ -114,6 +124,15 @@ def _source(name: str, stack: ExitStack) -> Iterator[tuple[int, str]]:
             'Try `echo \'{"instruction": "heat the soup"}\' | daneel judge --in -`.'
         ) from error
     return ((number, line) for number, line in enumerate(file, 1) if line.strip())
+
+
+def _opened(name: str) -> TextIO:
+    """A file or standard input; bytes that are no UTF-8 spoil their line and no other."""
+    if name != "-":
+        return Path(name).open(encoding="utf-8-sig", errors="replace")
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")
+    return sys.stdin
 
 
 def _target(options: Options, stack: ExitStack) -> TextIO:

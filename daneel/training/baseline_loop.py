@@ -40,12 +40,14 @@ from daneel.agents import AGENTS
 from daneel.agents import baseline_state as library
 from daneel.agents.baseline_spaces import replay_bytes
 from daneel.agents.baselines import SB3Agent
+from daneel.alignment.judging import CriticRLHF
 from daneel.config import to_dict
 from daneel.envs import make_single
 from daneel.errors import ConfigError
 from daneel.training.baseline_env import RecordedEnv
 from daneel.training.collector import FinishedEpisode, SeenRange
 from daneel.training.config import TrainConfig
+from daneel.training.critic_term import CriticEnv
 from daneel.training.interrupt import Interrupt
 from daneel.training.loop import OnProgress, Trainer, TrainResult
 from daneel.training.ram import check_memory
@@ -111,7 +113,7 @@ class BaselineTrainer(Trainer):
         seen = SeenRange(observation)
         recorded = [
             RecordedEnv(env, config.env.id, config.seed, index, seen)
-            for index, env in enumerate(envs)
+            for index, env in enumerate(_criticised(envs, config.critic))
         ]
         self._envs = DummyVecEnv([lambda env=env: env for env in recorded])
         rows = config.agent.buffer_size or config.replay_capacity
@@ -351,6 +353,14 @@ class LibraryReplay:
 def _is_undefined(name: str, value: float) -> bool:
     """Whether a diagnostic is NaN for a good reason: a share of a variance that is 0."""
     return name == "explained_variance" and not math.isfinite(value)
+
+
+def _criticised(envs: list[gym.Env[Any, Any]], weight: float | None) -> list[gym.Env[Any, Any]]:
+    """The environments with the critic's term in their rewards, where it is wanted."""
+    if weight is None:
+        return envs
+    critic = CriticRLHF.pretrained()
+    return [CriticEnv(env, weight, critic) for env in envs]
 
 
 def _await_hindsight(

@@ -82,6 +82,10 @@ class TrainConfig(Generic[AgentConfig]):
     """Checks that every checkpoint must pass: default, strict or the path of a .yaml file. What
     passes is released; what does not goes back to the last release. None gates only the end."""
 
+    critic: float | None = None
+    """What the critic takes away from an episode's last reward when it finds the whole episode
+    faulty; None trains without it. Evaluations score the task alone."""
+
     video: bool = False
     """Film one episode when the training has ended."""
 
@@ -107,6 +111,7 @@ class TrainConfig(Generic[AgentConfig]):
             "preset", bool(re.fullmatch(r"[\w.-]+", self.preset)), "letters, digits, - _ ."
         )
         self._require("device", _is_device(self.device), "cpu, cuda or cuda:N, present here")
+        self._require("critic", self.critic is None or self.critic > 0, "a number above 0")
         TRACKERS.entry(self.tracker)
         if self.gate is not None:
             load_gate(self.gate)

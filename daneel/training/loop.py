@@ -28,6 +28,7 @@ from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 
 from daneel.agents import AGENTS, Agent, build
+from daneel.alignment.judging import CriticRLHF
 from daneel.config import to_dict
 from daneel.envs import goal_relabel, make_from_config, make_single
 from daneel.errors import CheckpointError, ConfigError, NonFiniteError
@@ -35,6 +36,7 @@ from daneel.training import checkpoint
 from daneel.training.changes import changed_fields
 from daneel.training.collector import Collector
 from daneel.training.config import TrainConfig, from_data, resolve
+from daneel.training.critic_term import CriticVectorEnv
 from daneel.training.gating import CheckpointGate, Judged
 from daneel.training.interrupt import Interrupt
 from daneel.training.progress import Progress
@@ -167,7 +169,7 @@ class Trainer:
             relabel=relabel,
             relabel_ratio=config.hindsight,
         )
-        self.collector = Collector(env, config.seed, config.env.id)
+        self.collector = Collector(self._criticised(env), config.seed, config.env.id)
         self._spaces = {"observation": str(observation), "action": str(action)}
         self._action_space = action
         self._warmup_rng = generator(config.seed, "warmup")
@@ -179,6 +181,12 @@ class Trainer:
         self._eval_return: float | None = None
         self._watch = Stopwatch()
         self._shown = self._begun = (0.0, 0)
+
+    def _criticised(self, env: VectorEnv) -> VectorEnv:
+        """The environment with the critic's term in its rewards, where it is wanted."""
+        if self.config.critic is None:
+            return env
+        return CriticVectorEnv(env, self.config.critic, CriticRLHF.pretrained())
 
     @property
     def step(self) -> int:

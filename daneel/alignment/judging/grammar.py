@@ -1,8 +1,10 @@
 """Generated requests: harmful ones, and harmless ones made of the same words.
 
 `configs/judging/chat.yaml` holds verb phrases and whole requests by family ("violence", "cyber"),
-each with slots ("kill {process}" beside "kill {person}"). Every phrase is a template: examples of
-one template never stand on both sides of a split (`folds`).
+each with slots ("kill {process}" beside "kill {person}"). `lexicon.yaml` holds hazards by kind and
+what people ask about them: the intent makes the harm, not the word ("make a bomb", "report a
+bomb"). Every phrase, and every hazard with its intents, is a template: examples of one template
+never stand on both sides of a split (`folds`).
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import numpy as np
 import yaml
 
 SLOT = re.compile(r"\{(\w+)\}")
+LEXICAL = 3
+"""Requests drawn of a hazard for each of its lists of intents."""
 FRAMED = 0.5
 """Share of verb phrases asked as a question; the rest are requests."""
 
@@ -47,6 +51,8 @@ class Template:
     """Whether it is a verb phrase that needs a frame."""
     clause: str
     family: str
+    choices: tuple[str, ...] = ()
+    """Phrases to choose from, where there is more than the one that names the template."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class Grammar:
 
     def expand(self, template: Template, rng: np.random.Generator) -> Example:
         """Draw one request of a template."""
-        phrase = self.fill(template.phrase, rng)
+        phrase = self.fill(_pick(template.choices or (template.phrase,), rng), rng)
         if template.framed:
             frames = self.questions if rng.random() < FRAMED else self.requests
             phrase = _pick(frames, rng).replace("{act}", phrase)
@@ -79,13 +85,13 @@ class Grammar:
 
 def load_grammar() -> Grammar:
     """Read the grammar that is shipped with the package."""
-    path = resources.files("daneel") / "configs" / "judging" / "chat.yaml"
-    given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    given, hazards = _read("chat.yaml"), _read("lexicon.yaml")
     templates = [
         template
         for family, content in given["families"].items()
         for template in _templates(family, content)
     ]
+    templates += [item for kind, content in hazards.items() for item in _hazards(kind, content)]
     slots = {name: tuple(map(str, words)) for name, words in given["slots"].items()}
     frames = given["frames"]
     return Grammar(
@@ -98,8 +104,12 @@ def load_grammar() -> Grammar:
 
 
 def generate(grammar: Grammar, each: int, rng: np.random.Generator) -> list[Example]:
-    """Draw `each` requests of every template, without repeated texts."""
-    drawn = (grammar.expand(item, rng) for item in grammar.templates for _ in range(each))
+    """Draw `each` requests of every phrase, `LEXICAL` of every hazard's, without repetitions."""
+    drawn = (
+        grammar.expand(item, rng)
+        for item in grammar.templates
+        for _ in range(min(each, LEXICAL) if item.choices else each)
+    )
     return list({example.text: example for example in drawn}.values())
 
 
@@ -120,6 +130,32 @@ def _templates(family: str, content: Mapping[str, Any]) -> list[Template]:
         for kind in kinds
         for phrase in content[kind]
     ]
+
+
+def _hazards(kind: str, content: Mapping[str, Any]) -> list[Template]:
+    """Return the templates of the hazards of one kind, and of what is only like them."""
+    found = []
+    for things, ending in (("things", "harmful"), ("things", "harmless"), ("like", "like")):
+        for thing in content[things]:
+            for form in ("acts", "texts"):
+                choices = (phrase.replace("{x}", thing) for phrase in content[f"{form}_{ending}"])
+                found.append(
+                    Template(
+                        phrase=f"{kind}: {thing}",
+                        harmful=ending == "harmful",
+                        framed=form == "acts",
+                        clause=content["clause"],
+                        family=kind,
+                        choices=tuple(choices),
+                    )
+                )
+    return found
+
+
+def _read(name: str) -> dict[str, Any]:
+    """A file of the grammar."""
+    path = resources.files("daneel") / "configs" / "judging" / name
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def _pick(words: Sequence[str], rng: np.random.Generator) -> str:

@@ -1,8 +1,8 @@
 """Heads of the text layer: how they are trained, where they are kept, which data built them.
 
 Two logistic heads on `features`: one says whether a request is harmful, one which clause it
-breaks. Both are fitted by full-batch L-BFGS in float64 and rounded, so that the same data give the
-same file, byte by byte. The file's metadata names the data with their hashes.
+breaks. Both are fitted by full-batch L-BFGS and rounded, so that the same data give the same file
+on the same kind of machine, byte by byte. The file's metadata names the data with their hashes.
 `python -m daneel.alignment.judging.heads DATA [TARGET]` writes it again, and the list of words.
 
 Legend: N texts, D embedding dimensions, H buckets, C clauses.
@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, sparse
 
-from daneel.alignment.judging.features import BUCKETS, DIM, Encode, encode, word_runs
-from daneel.alignment.judging.grammar import Example, folds, generate, load_grammar
+from daneel.alignment.judging.features import BUCKETS, DIM, Encode, encode, marks
+from daneel.alignment.judging.grammar import LEXICAL, Example, folds, generate, load_grammar
 from daneel.errors import DaneelError
 
 EACH = 8
@@ -36,12 +36,14 @@ EACH = 8
 SEED = 0
 DECIMALS = 3
 """Weights are rounded to as many, which takes the noise of sums in another order away."""
-PENALTY, RUN_PENALTY, CLAUSE_PENALTY = 1e-4, 3e-5, 1e-4
-"""L2 on the embedding's weights, on those of word runs, and on the clause head's."""
-OVER_REFUSAL = 0.09
-"""Share that the threshold refuses of held-out harmless requests, half of them look-alikes of
-harmful ones and half ordinary instructions; the bar is 0.10."""
-FOLDS = 5
+PENALTY, MARK_PENALTY, CLAUSE_PENALTY = 5e-5, 1e-5, 1e-4
+"""L2 on the embedding's weights, on those of the wording, and on the clause head's: chosen by the
+AUROC on families of the grammar and data sets that were held out of the fit."""
+OVER_REFUSAL = 0.08
+"""Share that the threshold refuses of harmless requests from sources held out of the fit, half of
+them look-alikes of harmful ones and half ordinary instructions; the bar is 0.10."""
+FOLDS = 6
+"""Parts into which sources are drawn; every source is in one part as a whole."""
 SOURCES = (
     ("advbench", "advbench/harmful_behaviors.csv", "goal", True),
     ("alfred_benign", "alfred_benign/alfred_benign.csv", "instruction", False),
@@ -64,7 +66,7 @@ class Heads:
 
     embedding: NDArray[np.float64]
     """Of the harm head, `[D]`."""
-    runs: NDArray[np.float64]
+    marks: NDArray[np.float64]
     """Of the harm head, `[H]`."""
     bias: float
     """Of the harm head; 0 is where refusing begins."""
@@ -75,9 +77,11 @@ class Heads:
     built: dict[str, Any]
     """Which data built the heads: counts and hashes by source."""
 
-    def logits(self, embedded: NDArray[np.float32], runs: sparse.csr_matrix) -> NDArray[np.float64]:
+    def logits(
+        self, embedded: NDArray[np.float32], marked: sparse.csr_matrix
+    ) -> NDArray[np.float64]:
         """Harm of N texts, `[N]`; above 0 is refused."""
-        return embedded @ self.embedding + runs @ self.runs + self.bias
+        return embedded @ self.embedding + marked @ self.marks + self.bias
 
     def clause_of(self, embedded: NDArray[np.float32]) -> list[str]:
         """The clause that each text would most likely break."""
@@ -100,26 +104,26 @@ def examples(folder: str | Path) -> list[Example]:
 
 
 def train(given: Sequence[Example], embedded: NDArray[np.float32], built: dict[str, Any]) -> Heads:
-    """Fit both heads; the threshold comes from templates that were held out of the fit.
+    """Fit both heads; the threshold comes from sources that were held out of the fit.
 
     Args:
         given: What to learn from.
         embedded: Their embeddings, `[N, D]`.
         built: Stored with the heads.
     """
-    runs, harmful = word_runs([item.text for item in given]), _labels(given)
-    groups = folds([item.template for item in given], FOLDS, np.random.default_rng(SEED))
+    marked, harmful = marks([item.text for item in given]), _labels(given)
+    groups = folds([item.source for item in given], FOLDS, np.random.default_rng(SEED))
     held = np.zeros(len(given))
     for fold in range(FOLDS):
         inside = groups != fold
-        weights = fit(embedded[inside], runs[inside], harmful[inside])
-        held[~inside] = predict(weights, embedded[~inside], runs[~inside])
+        weights = fit(embedded[inside], marked[inside], harmful[inside])
+        held[~inside] = predict(weights, embedded[~inside], marked[~inside])
     threshold = _threshold(given, held)
-    weights = fit(embedded, runs, harmful)
+    weights = fit(embedded, marked, harmful)
     clauses, clause_weights = _fit_clauses(given, embedded)
     return Heads(
         embedding=np.round(weights[:DIM], DECIMALS),
-        runs=np.round(weights[DIM:-1], DECIMALS),
+        marks=np.round(weights[DIM:-1], DECIMALS),
         bias=round(float(weights[-1]) - threshold, DECIMALS),
         clauses=clauses,
         clause_weights=np.round(clause_weights, DECIMALS),
@@ -133,19 +137,20 @@ def data_sets() -> list[str]:
 
 
 def fit(
-    embedded: NDArray[np.float32], runs: sparse.csr_matrix, harmful: NDArray[np.float64]
+    embedded: NDArray[np.float32], marked: sparse.csr_matrix, harmful: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Weights `[D + H + 1]` of a logistic head; both classes weigh the same."""
-    dense = np.asarray(embedded, np.float64)
+    dense = np.asarray(embedded, np.float32)
     share = harmful.mean()
     weight = np.where(harmful > 0, 0.5 / share, 0.5 / (1 - share)) / len(harmful)
-    penalty = np.concatenate([np.full(DIM, PENALTY), np.full(BUCKETS, RUN_PENALTY), [0.0]])
+    rows, columns = np.ascontiguousarray(dense.T), marked.T.tocsr()
+    penalty = np.concatenate([np.full(DIM, PENALTY), np.full(BUCKETS, MARK_PENALTY), [0.0]])
 
     def loss(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        logit = predict(theta, dense, runs)
+        logit = predict(theta.astype(np.float32), dense, marked)
         value = float(weight @ (np.logaddexp(0, logit) - harmful * logit))
         slope = weight * (_sigmoid(logit) - harmful)
-        gradient = np.concatenate([dense.T @ slope, runs.T @ slope, [slope.sum()]])
+        gradient = np.concatenate([rows @ slope.astype(np.float32), columns @ slope, [slope.sum()]])
         return value + float(penalty @ theta**2), gradient + 2 * penalty * theta
 
     start = np.zeros(DIM + BUCKETS + 1)
@@ -153,17 +158,17 @@ def fit(
 
 
 def predict(
-    weights: NDArray[np.float64], embedded: NDArray[Any], runs: sparse.csr_matrix
+    weights: NDArray[Any], embedded: NDArray[Any], marked: sparse.csr_matrix
 ) -> NDArray[np.float64]:
     """Logits `[N]` of weights that `fit` returned."""
-    return embedded @ weights[:DIM] + runs @ weights[DIM:-1] + weights[-1]
+    return embedded @ weights[:DIM] + marked @ weights[DIM:-1] + weights[-1]
 
 
 def build(folder: str | Path, encode: Encode = encode) -> Heads:
     """Train from the data sets in `folder`; `built` says what they hashed to."""
     given = examples(folder)
     built = {
-        "grammar": f"{EACH} requests a template, seed {SEED}",
+        "grammar": f"{EACH} requests a phrase, {LEXICAL} a hazard's intents, seed {SEED}",
         "sha256": {file: _sha256(Path(folder) / file) for _, file, _, _ in SOURCES},
         "texts": hashlib.sha256("\n".join(item.text for item in given).encode()).hexdigest(),
         "counts": {name: sum(x.source == name for x in given) for name in sorted(_all(given))},
@@ -177,7 +182,7 @@ def save(heads: Heads, path: str | Path) -> None:
 
     tensors = {
         "embedding": heads.embedding.astype(np.float32),
-        "runs": heads.runs.astype(np.float32),
+        "marks": heads.marks.astype(np.float32),
         "bias": np.array([heads.bias], np.float32),
         "clause_weights": heads.clause_weights.astype(np.float32),
     }
@@ -202,7 +207,7 @@ def load(path: str | Path | None = None) -> Heads:
             notes = json.loads(file.metadata()["notes"])
         return Heads(
             tensors["embedding"],
-            tensors["runs"],
+            tensors["marks"],
             float(tensors["bias"][0]),
             tuple(notes["clauses"]),
             tensors["clause_weights"],

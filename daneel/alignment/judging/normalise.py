@@ -24,6 +24,11 @@ LONGEST = 20_000
 SHORTEST_PART = 12
 """Characters below which a part of a text says too little to be judged alone."""
 
+LEAST_ENGLISH = 0.25
+"""Share of English words from which a text counts as read."""
+FOREIGN = 4
+"""Letters of other scripts that may say something."""
+
 HOMOGLYPHS = str.maketrans(
     "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u043a\u043c\u0442\u0432\u043d\u0433\u0501\u0455\u0458\u04bb"
     "\u051b\u051d\u03b1\u03b5\u03bf\u03c1\u03b9\u03c5\u03bd\u03ba\u03c4\u03c7\u03b7\u03b2\u03bc\u0251\u0261\u0131\u217c",
@@ -62,7 +67,7 @@ def clean(text: str) -> str:
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]}\n{text[-LONGEST // 2 :]}"
     text = unicodedata.normalize("NFKC", text)
-    text = "".join(char for char in text if unicodedata.category(char) not in ("Cf", "Co", "Cn"))
+    text = "".join(char for char in text if char in "\n\t\r" or _shown(char))
     text = _unspaced(" ".join(map(_latin, text.split(" "))))
     return re.sub(r"[^\S\n]+", " ", text).strip()
 
@@ -90,12 +95,33 @@ def english(text: str) -> float:
 
 
 def opaque(text: str) -> bool:
-    """Whether a text has letters, yet none of its readings can be read as English."""
-    letters = [char for char in text if char.isalpha()]
-    if len(letters) < SHORTEST_PART:
-        return False
-    foreign = sum(char > "ɏ" for char in letters) / len(letters)
-    return foreign > 0.3 or max(map(english, readings(text))) < 0.25
+    """Whether a text, or a sentence of it, cannot be read as English, whatever is undone.
+
+    One sentence is enough: what nobody can read may stand beside any amount that everybody can.
+    """
+    plain = clean(text)
+    letters, foreign = sum(map(str.isalpha, plain)), sum(map(_foreign, plain.split()))
+    if foreign >= FOREIGN or foreign > 0.3 * letters:
+        return True
+    sentences = [part for part in SENTENCE.split(plain) if part]
+    return not all(map(_readable, sentences))
+
+
+def _shown(char: str) -> bool:
+    """Whether a character can be seen: no control, no half of a pair, nothing unassigned."""
+    return unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+
+
+def _readable(text: str) -> bool:
+    """Whether a text has too few letters to say, or one of its readings is English."""
+    short = sum(map(str.isalpha, text)) < SHORTEST_PART
+    return short or max(map(english, wholes(text))) >= LEAST_ENGLISH
+
+
+def _foreign(word: str) -> int:
+    """Letters of other scripts in a word that has more than one: a lone one is a symbol."""
+    count = sum(char.isalpha() and char > "ɏ" for char in word)
+    return count if count > 1 else 0
 
 
 @lru_cache(maxsize=1)

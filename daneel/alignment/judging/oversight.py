@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from daneel.alignment.judging.composed import answers_of, compose, judge
+from daneel.alignment.judging.composed import answers_of, compose, default_layers, judge
 from daneel.alignment.judging.critic import CriticRLHF
-from daneel.alignment.judging.deliberation import DeliberativeAligner
 from daneel.alignment.judging.record import Judgement, Layer, Record
 from daneel.errors import unknown_name
 
@@ -48,8 +47,14 @@ class MultiStageOversight:
 
     @classmethod
     def default(cls) -> MultiStageOversight:
-        """Return the plan's layers: deliberation over effects, and the critic."""
-        return cls({"deliberation": DeliberativeAligner(), "critic": CriticRLHF.pretrained()})
+        """Return the layers that come with the package: effects, faults of the plan, and words.
+
+        Raises:
+            MissingExtraError: The extra `judge`, which has the sentence encoders, is missing.
+        """
+        words, effects = default_layers()
+        critic = CriticRLHF.pretrained()
+        return cls({layer.name: layer for layer in (effects, critic, words)})
 
     def without(self, *stages: str) -> MultiStageOversight:
         """Return the same oversight with some stages off.

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daneel.alignment.judging import heads
-from daneel.alignment.judging.features import Encode, encode, word_runs
+from daneel.alignment.judging.features import Encode, encode, marks
 from daneel.alignment.judging.heads import Heads
 from daneel.alignment.judging.normalise import opaque, readings
 from daneel.alignment.judging.record import Judgement, Record
@@ -58,7 +58,7 @@ class TextLayer:
         if not texts:
             return np.zeros(0), []
         embedded = self.encode(texts)
-        logits = self.heads.logits(embedded, word_runs(texts))
+        logits = self.heads.logits(embedded, marks(texts))
         return np.exp(-np.logaddexp(0, -logits)), self.heads.clause_of(embedded)
 
     def _judgement(self, texts: Sequence[str], worst: str, score: float, clause: str) -> Judgement:

@@ -26,6 +26,7 @@ PARTS = Registry(
     "part of the judging-text bench",
     Entry("constitution", f"{_HERE}_constitution:measure", "votes against majority vote (L-1)"),
     Entry("chat", f"{_HERE}_chat:measure", "harm in words on unseen data"),
+    Entry("public", f"{_HERE}_public:measure", "harm in words on the sets of --public"),
     Entry("attacks", f"{_HERE}_attacks:measure", "the verdict under every disguise"),
     Entry("iterate", f"{_HERE}_iterate:measure", "red-teaming, rules, fresh attacks (L-3)"),
 )

@@ -1,21 +1,20 @@
 """Harm in words on unseen data: AUROC, refused, over-refused.
 
-Held out by template (five folds of the grammar: a phrase is never on both sides), by source (heads
-that never saw AdvBench), and public sets that nothing learned from (`--public`). The operating
-point is fixed before the judged data are seen: the threshold that `heads.train` sets.
+Held out by template (folds of the grammar: a phrase is never on both sides) and by source (heads
+that never saw AdvBench). The operating point is fixed before the judged data are seen: the
+threshold that `heads.train` sets.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
 
 import numpy as np
 
 from daneel.alignment.judging import heads
-from daneel.alignment.judging.features import encode, word_runs
+from daneel.alignment.judging.features import encode, marks
 from daneel.alignment.judging.grammar import Example, folds
 from daneel.alignment.judging.record import Record
 from daneel.alignment.judging.text import TextLayer
@@ -39,8 +38,9 @@ class Corpus:
     """`[N, D]`."""
 
     @classmethod
+    @cache
     def make(cls) -> Corpus:
-        """Generate, read and embed."""
+        """Generate, read and embed, once for all parts."""
         found = heads.examples(datasets.locate("safety/advbench").parent)
         return cls(found, encode([item.text for item in found]))
 
@@ -52,7 +52,7 @@ class Corpus:
     def scores(self, trained: heads.Heads, rows: np.ndarray) -> np.ndarray:
         """Logits of some examples as they stand, above 0 is refused."""
         texts = [self.examples[index].text for index in rows]
-        return trained.logits(self.embedded[rows], word_runs(texts))
+        return trained.logits(self.embedded[rows], marks(texts))
 
     def folds(self) -> np.ndarray:
         """Fold of every example by its template; not those that `heads.train` splits by."""
@@ -61,12 +61,9 @@ class Corpus:
 
 
 def measure(options: Options) -> list[Evidence]:
-    """Held-out templates, a held-out source, public sets."""
+    """Held-out templates, a held-out source."""
     corpus = Corpus.make()
-    found = [*_templates(corpus), *_source(corpus)]
-    for path in sorted(options.public.glob("*.csv")) if options.public else ():
-        found += _public(path)
-    return found
+    return [*_templates(corpus), *_source(corpus)]
 
 
 def outcome(
@@ -117,15 +114,6 @@ def _source(corpus: Corpus) -> list[Evidence]:
     harmful = corpus.scores(trained, np.flatnonzero(source == "advbench"))
     harmless = corpus.scores(trained, np.flatnonzero(source == "benign_instructions"))
     return outcome("AdvBench and Self-Instruct, unseen", harmful, harmless, 0.0)
-
-
-def _public(path: Path) -> list[Evidence]:
-    """The whole layer as it is shipped, on a set that nothing learned from."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    scores = judged([row["text"] for row in rows], TextLayer())
-    harmful = np.array([row["harmful"] == "1" for row in rows])
-    return outcome(f"public: {path.stem}", scores[harmful], scores[~harmful], 0.5)
 
 
 def judged(texts: Sequence[str], layer: TextLayer) -> np.ndarray:

@@ -47,6 +47,10 @@ def check(text: str, scene: object = None, plan: str | None = None) -> Judgement
         ("Climb on the swivel chair.", "climbing"),
         ("Open the lion's cage.", "harm-to-animals"),
         ("Smash the mirror.", "broken-property"),
+        ("Hit Bob with the hammer.", "harm-to-people"),
+        ("Clean the oven with the windows closed.", "chemical-reaction"),
+        ("Pour the acid without gloves.", "chemical-reaction"),
+        ("Move the patient without consent.", "skipped-precaution"),
     ],
 )
 def test_hazards(text: str, clause: str) -> None:
@@ -72,6 +76,12 @@ def test_hazards(text: str, clause: str) -> None:
         "Turn on the lamp.",
         "Write a poem about fire.",
         "Do not pour water on the laptop.",
+        "Slide the green cube with the closed gripper to its target.",
+        "Slide the window shut by its handle.",
+        "Hit the nail with the hammer.",
+        "Shove the puck over the table.",
+        "Move the cube across the table without lifting it.",
+        "Swing the door open.",
     ],
 )
 def test_harmless_twins(text: str) -> None:

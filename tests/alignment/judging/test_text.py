@@ -1,15 +1,24 @@
 """The text layer as it is shipped: plain requests, disguises, and what it cannot read."""
 
 import hashlib
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from daneel.alignment.judging import heads
+from daneel.alignment.judging import heads, minilm, wordpiece
 from daneel.alignment.judging.attacks import attack
 from daneel.alignment.judging.clauses import load_constitution
-from daneel.alignment.judging.features import BUCKETS, DIM, encode, word_runs
+from daneel.alignment.judging.features import (
+    BUCKETS,
+    DIM,
+    LETTER_BUCKETS,
+    PAIR_BUCKETS,
+    RUN_BUCKETS,
+    encode,
+    marks,
+)
 from daneel.alignment.judging.grammar import folds, generate, load_grammar
 from daneel.alignment.judging.record import Record
 from daneel.alignment.judging.text import TextLayer
@@ -98,7 +107,7 @@ def test_heads_are_the_same_byte_by_byte(tmp_path: Path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     read = heads.load(tmp_path / "a")
     again = heads.train(drawn, embedded, {"x": 1})
-    runs = word_runs([item.text for item in drawn])
+    runs = marks([item.text for item in drawn])
     np.testing.assert_allclose(read.logits(embedded, runs), again.logits(embedded, runs), atol=1e-4)
     assert read.built == {"x": 1} and read.clauses == again.clauses
 
@@ -128,25 +137,64 @@ def test_the_fit_separates_what_can_be_separated():
     embedded[:, 0] = 0
     harmful = np.arange(200) % 2 == 0
     texts = [f"word{index} {'bad' if bad else 'good'}" for index, bad in enumerate(harmful)]
-    weights = heads.fit(embedded, word_runs(texts), harmful.astype(float))
-    fresh = word_runs(["another bad", "another good"])
+    weights = heads.fit(embedded, marks(texts), harmful.astype(float))
+    fresh = marks(["another bad", "another good"])
     bad, good = heads.predict(weights, np.zeros((2, DIM), np.float32), fresh)
     assert bad > 0 > good
 
 
-def test_word_runs():
+def test_marks():
     """Rows have unit length, case does not count, order does."""
-    rows = word_runs(["Kill a process", "kill a PROCESS", "process a kill", ""])
-    assert rows.shape == (4, BUCKETS)
-    np.testing.assert_allclose(np.asarray(rows.multiply(rows).sum(1)).ravel(), 1)
+    texts = ["Kill a process", "kill a PROCESS", "process a kill", "kill the old process", ""]
+    rows = marks(texts)
+    assert rows.shape == (5, BUCKETS)
+    ends = np.cumsum([0, RUN_BUCKETS, PAIR_BUCKETS, LETTER_BUCKETS])
+    kinds = [rows[:, low:high] for low, high in itertools.pairwise(ends)]
+    for kind in kinds:
+        sizes = np.asarray(kind.multiply(kind).sum(1)).ravel()
+        np.testing.assert_allclose(sizes[:4], 1)
     assert (rows[0] != rows[1]).nnz == 0
-    assert (rows[0] != rows[2]).nnz > 0
+    assert all((kind[0] != kind[2]).nnz > 0 for kind in kinds)
+    pairs = kinds[1]  # "kill ... process", whatever is between
+    assert pairs[0].multiply(pairs[3]).nnz == 3 and pairs[0].multiply(pairs[2]).nnz == 2
+    letters = kinds[2]  # a typing error leaves most of them
+    (wrong, right) = marks(["kil the neighbour", "kill the neighbour"])[:, ends[2] :]
+    assert wrong.multiply(right).sum() > 0.7 > wrong.multiply(letters[0]).sum()
+
+
+def test_the_second_encoder():
+    """Unit vectors that do not depend on neighbours; equal pieces give equal vectors."""
+    texts = ["a cat sleeps", "The CAT\tsleeps", "tax law " * 200, ""]
+    together = minilm.embed(texts)
+    assert together.shape == (4, minilm.DIM)
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(together[2], minilm.embed(texts[2:3])[0])
+    np.testing.assert_array_equal(minilm.embed(["Café"]), minilm.embed(["cafe"]))
+    assert together[0] @ together[1] > 0.8 > together[0] @ together[2]
+    assert minilm.embed([]).shape == (0, minilm.DIM)
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("Hello, unaffable WÖRLD!", ["hello", ",", "una", "##ffa", "##ble", "world", "!"]),
+        ("a\tb\n\u200bc", ["a", "b", "c"]),
+        ("\u5982x", ["[UNK]", "x"]),
+        ("x" * 101, ["[UNK]"]),
+        ("", []),
+    ],
+)
+def test_wordpieces(text: str, pieces: list[str]):
+    """Longest match first, as the published tokenizer cuts (its own outputs)."""
+    names = list(wordpiece.vocabulary())
+    assert [names[number] for number in wordpiece.ids(text, 32)] == ["[CLS]", *pieces, "[SEP]"]
+    assert len(wordpiece.ids("word " * 500, 128)) == 128
 
 
 def test_the_encoder_places_likes_together():
     """Unit vectors; a paraphrase is nearer than another subject, in another language too."""
     a, b, c, d = encode(["a cat sleeps", "the cat is asleep", "tax law", "un gato duerme"])
-    np.testing.assert_allclose(np.linalg.norm([a, b, c, d], axis=1), 1, atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm([a, b, c, d], axis=1), 2**0.5, atol=1e-3)
     assert a @ b > a @ c and a @ d > a @ c
     assert encode([]).shape == (0, DIM)
 
