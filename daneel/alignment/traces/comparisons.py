@@ -23,7 +23,7 @@ from daneel.alignment.traces.rules import (
     rules,
     scaled,
 )
-from daneel.alignment.traces.words import ADJECTIVES, DIMENSIONS, PLACES, TIMES, UNITS
+from daneel.alignment.traces.words import ADJECTIVES, DIMENSIONS, IRREGULAR, PLACES, TIMES, UNITS
 
 _COMPARATIVE = "|".join(sorted(DIMENSIONS, key=len, reverse=True)) + r"|\w{2,}er"
 _PLACE = "|".join(sorted(PLACES, key=len, reverse=True))
@@ -99,7 +99,7 @@ def _moment(phrase: str) -> Linear | None:
 
 def _time(sign: int) -> Handler:
     def handler(_: Reading, found: re.Match[str]) -> Formula | None:
-        a, b = _moment(found["a"]), _moment(found["b"])
+        a, b = _moment(found["a"]), _moment(_completed(found["a"], found["b"]))
         formula = compare(a, _strict(sign), b)
         return Not(formula) if formula and found.groupdict().get("no") else formula
 
@@ -124,7 +124,24 @@ def _event(phrase: str) -> str:
             "",
             text,
         )
-    return re.sub(r"^(?:the robot |we |you |must |should |it |first |to )+", "", text)
+    return re.sub(
+        r"^(?:the robot |we |you |must |should |can |could |(?:have|has|need|needs) to |it |first |"
+        r"to |only |always |do )+",
+        "",
+        text,
+    )
+
+
+def _completed(a: str, b: str) -> str:
+    """`Ann crossed the line before Ben`: what Ben did is what Ann did."""
+    words, size = a.split(), len(b.split())
+    if size > 2 or len(words) <= size + 1 or _verb(b.split()[-1]) or not _verb(words[size]):
+        return b
+    return " ".join([b, *words[size:]])
+
+
+def _verb(word: str) -> bool:
+    return word in IRREGULAR or (word.endswith("ed") and len(word) > 4)
 
 
 def _same_time(_: Reading, found: re.Match[str]) -> Formula | None:
@@ -179,9 +196,11 @@ def _measured(_: Reading, found: re.Match[str]) -> Formula | None:
         return None
     if verb and dimension != "duration":
         dimension = _MEASURED.get(stem(verb), dimension)
-    if (said := found.groupdict().get("adjective")) in ADJECTIVES:
+    if found.groupdict().get("aged"):
+        dimension = "age"
+    elif (said := found.groupdict().get("adjective")) in ADJECTIVES:
         dimension = ADJECTIVES[said]
-    elif dimension == "length" and not verb and not said:
+    elif dimension == "length" and not verb:
         dimension = ""
     if dimension == "duration":
         return _lasting(found["a"], relation(found["bound"]), value * factor)
@@ -221,7 +240,37 @@ def _total(_: Reading, found: re.Match[str]) -> Formula | None:
 _NOT = r"(?P<no> not)?"
 _WEIGHS = r"weighs|costs|takes|lasts|measures|weigh|cost|take|last|measure|weighed|took|lasted"
 
+_EACH_PRICE = rf"\S+ (?:{UNIT})"
+_KINDS = "age|height|weight|length|size|price|speed|width|depth|temperature"
+
+
+def _same(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`A and B are the same age`."""
+    word = {"price": "cost"}.get(found["kind"], found["kind"])
+    return compare(quantity(word, found["a"]), "=", quantity(word, found["b"]))
+
+
+def _paid(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`you pay 20 euros for the tent`."""
+    return reader.clause(f"{found['b']} costs {found['price']}")
+
+
+def _until(_: Reading, found: re.Match[str]) -> Formula | None:
+    """`do not open the door until the bell rings`: not before."""
+    return compare(_moment(found["a"]), ">=", _moment(found["b"]))
+
+
 MEASURES = rules(
+    (
+        rf"(?P<a>.+?) and (?P<b>.+?) (?:are|have|were|had) (?:of )?the same (?P<kind>{_KINDS})",
+        _same,
+    ),
+    (rf"(?P<a>.+?) (?:is|has|was) (?:of )?the same (?P<kind>{_KINDS}) as (?P<b>.+)", _same),
+    (
+        rf"(?:you|we|they|one) (?:pay|paid|spend|spent) (?P<price>{_EACH_PRICE}) (?:for|on) "
+        r"(?P<b>.+)",
+        _paid,
+    ),
     (
         rf"(?:(?:together|combined|in total|jointly|laid end to end|side by side),? )?"
         rf"(?P<list>.+ and .+?)(?: together| combined| in total)? (?P<verb>weigh|cost|measure|"
@@ -250,7 +299,9 @@ MEASURES = rules(
         _comparative,
     ),
     (
-        rf"(?P<a>.+?) {BE} {BOUND} ?{AMOUNT}(?: (?P<unit>{UNIT}))?(?: (?P<adjective>tall|"
+        rf"(?P<a>.+?) (?:{BE}(?: at|(?P<aged> aged))?|shows|reads|registers|indicates) "
+        rf"{BOUND} ?{AMOUNT}"
+        rf"(?: (?P<unit>{UNIT}))?(?: (?P<adjective>tall|"
         r"old|long|high|heavy|wide|deep|thick))?(?: of age)?",
         _measured,
     ),
@@ -268,6 +319,9 @@ _CLOCK = (
     r"is scheduled|happens|happened|opens|closes|is"
 )
 TIMES_AND_ORDER = rules(
+    (r"(?:do|does|did|must|may|can|should) not (?:permitted )?(?P<a>.+?) (?:until|before) "
+     r"(?P<b>.+)", _until),
+    (r"never (?P<a>.+?) (?:until|before) (?P<b>.+)", _until),
     (
         rf"(?P<a>.+?) (?P<verb>{_CLOCK}) (?P<how>at|before|after|by|no later than|from|until|for|"
         r"no earlier than|not before|not after) (?P<t>[\w:.' ]+)",
