@@ -26,7 +26,10 @@ _HEDGED = re.compile(
     r"every|all|no|none|any|either|neither|nobody|somebody|someone|everyone|everybody|them|of them|"
     r"as)\b|\?"
 )
-_COPULA = re.compile(r"\b(?:is|are|was|were|be|not)\b")
+_NO_EVENT = re.compile(
+    r"\b(?:is|are|was|were|be|not|if|when|whenever|unless|would|before|after|until|only|all|every|"
+    r"each|any|no|permitted)\b"
+)
 _CHANGING = frozenset(stem(verb) for verb in CHANGING)
 _STATES = frozenset(stem(word) for word in (*OPPOSITES.values(), *(s for s, _ in EVENTS.values())))
 _RULES = [
@@ -75,7 +78,7 @@ class Reader:
     def _shake(self, text: str) -> None:
         """An event that no rule understands: what was said of its things may be over."""
         words = stems(text).split()
-        if _CHANGING.isdisjoint(words) or _HEDGED.search(text) or _COPULA.search(text):
+        if _CHANGING.isdisjoint(words) or _NO_EVENT.search(text):
             return
         for word in words:
             self._shaken[word] = self._shaken.get(word, 0) + 1

@@ -121,7 +121,7 @@ CHANGING = frozenset(
     "take put move transfer bring carry give hand send sell buy throw drop place remove add fill "
     "pour load unload open close lock unlock push pull turn switch empty swap exchange replace "
     "paint break fix repair steal lose eat drink spend hide pick collect deliver return lend "
-    "borrow grab release lower raise swap shift pass relocate withdraw deposit insert".split()
+    "borrow grab release lower raise relocate withdraw deposit insert".split()
 )
 """Verbs of events that may end what was said of the things they speak of."""
 IRREGULAR = {

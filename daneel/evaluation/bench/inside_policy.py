@@ -28,7 +28,7 @@ Policy = Callable[[Tensor], Tensor]
 def controller(readings: Tensor) -> Tensor:
     """Torque over 2 `[B, 1]` for readings `[B, 3]`: pump energy, and hold once upright."""
     cosine, sine, speed = readings[:, 0], readings[:, 1], 8 * readings[:, 2]
-    lacking = 10.0 * (1 - cosine) - 0.5 * speed.square()
+    lacking = 15.0 * (1 - cosine) - 0.5 * speed.square()  # of the energy of standing upright
     pump = 0.5 * lacking * speed.sign()
     hold = -8.0 * torch.atan2(sine, cosine) - 2.0 * speed
     near = (cosine > 0.8) & (speed.abs() < 4)

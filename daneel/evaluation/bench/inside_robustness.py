@@ -47,8 +47,11 @@ def network(outputs: int = 4) -> nn.Sequential:
 def measure(options: Options) -> list[Evidence]:
     """A plain and a hardened classifier beside a peer's attacks, and a policy."""
     ball = Ball(RADIUS, low=0.0, high=1.0)
-    train, test = data(4000, options.seed + 1), data(options.sized(500, 40), options.seed + 2)
-    steps = options.sized(400, 20)
+    train, test = (
+        data(options.sized(40_000, 400), options.seed + 1),
+        data(options.sized(500, 40), options.seed + 2),
+    )
+    steps = options.sized(2500, 20)
     models = {}
     for name, clean in (("plain", 1.0), ("hardened", 0.5)):
         with torch.random.fork_rng(devices=[]):
@@ -57,7 +60,12 @@ def measure(options: Options) -> list[Evidence]:
         attack = PGD(5 if name == "hardened" else 1, 1)
         g = torch.Generator().manual_seed(options.seed)
         models[name] = adversarial_training(
-            model, *train, Misclassify, ball, g, Training(steps, attack=attack, clean=clean)
+            model,
+            *train,
+            Misclassify,
+            ball,
+            g,
+            Training(steps, rate=1e-3, attack=attack, clean=clean),
         )
     reports = {
         name: AdversarialRobustnessSuite(model, ball).classifier(*test, certify=True)
