@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from daneel.alignment.traces import amounts, comparisons, connectives, events, quantifiers
+from daneel.alignment.traces import amounts, comparisons, connectives, events, order, quantifiers
 from daneel.alignment.traces.formulas import Compare, Formula, In, Linear, Not, Prop
 from daneel.alignment.traces.phrases import cleaned, denied_word, name, stem, stems
 from daneel.alignment.traces.rules import LONGEST, plus
@@ -42,7 +42,7 @@ _RULES = [
     *comparisons.MEASURES,
     *connectives.EACH,
     *connectives.NEGATIONS,
-    *comparisons.TIMES_AND_ORDER,
+    *order.TIMES_AND_ORDER,
     *connectives.JOINED,
     *events.EVENTS_AND_PLACES,
     *amounts.PORTIONS,

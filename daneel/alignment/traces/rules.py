@@ -20,6 +20,7 @@ BOUND = (
     r"not less than|up to|more than|less than|fewer than|greater than|over|under|exactly|"
     r"precisely|equal to|only|just|above|below|beyond|not)?"
 )
+NOT = r"(?P<no> not)?"
 AMOUNT = r"(?P<n>\$?-?[\d.,]+|[a-z]+(?:-[a-z]+)?|a dozen)"
 UNIT = "|".join(sorted(UNITS, key=len, reverse=True))
 
@@ -82,6 +83,11 @@ def relation(bound: str | None) -> Relation:
         "under": "<", "not": "!=", "above": ">", "beyond": ">", "below": "<",
     }  # fmt: skip
     return known.get(bound or "", "=")
+
+
+def strict(sign: int) -> Relation:
+    """Above for 1, below for -1."""
+    return ">" if sign > 0 else "<"
 
 
 def compare(left: Linear | None, sign: Relation, right: Linear | None) -> Compare | None:

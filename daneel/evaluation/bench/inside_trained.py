@@ -150,6 +150,7 @@ def trained_recall(name: str, seed: int, steps: int) -> Recall:
         model = Recall(build(name, _WIDTH, 1))
     g = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam(model.parameters(), 4e-3)
+    loss = torch.zeros(())
     for _ in range(steps):
         x, value, _ = recall_batch(64, g)
         loss = F.cross_entropy(model(x), value)
