@@ -1,7 +1,8 @@
 """Worlds of a fourth generator, written after the finder was mended on the third (T-61).
 
 Warehouses, lessons, flights, diets, dice, elections, gears, aquaria, alibis, passwords: a first
-meeting once more, and the last one; the finder was not touched afterwards.
+meeting once more, and the last one. The finder was not mended on what it missed here; the tests of
+its own changed two words of it after the record.
 """
 
 from __future__ import annotations
