@@ -1,6 +1,11 @@
 """Looking inside: interventions, what a state remembers, what attention looks at."""
 
 from daneel.alignment.interpretability.attention_trace import AttentionTrace, Trace
+from daneel.alignment.interpretability.behaviour import (
+    attention_patterns,
+    prefix_matching,
+    previous_token,
+)
 from daneel.alignment.interpretability.circuits import (
     Importance,
     Probe,
@@ -33,6 +38,7 @@ __all__ = [
     "Site",
     "Trace",
     "TransformerCircuits",
+    "attention_patterns",
     "channels",
     "edited",
     "gradient_attribution",
@@ -42,6 +48,8 @@ __all__ = [
     "parts",
     "plant_channel",
     "planted_induction",
+    "prefix_matching",
+    "previous_token",
     "recorded",
     "spearman",
     "state_attribution",

@@ -34,6 +34,9 @@ ATTACKS: Mapping[str, Attack] = {
     "momentum": lambda network, x, goal, ball, g: pgd(
         network, x, goal, ball, PGD(20, 1, momentum=1.0), g
     ),
+    "margin": lambda network, x, goal, ball, g: pgd(
+        network, x, goal.unsaturated(), ball, PGD(40, 3, step=0.1), g
+    ),
     "random search": random_search,
     "boundary": boundary,
 }

@@ -82,6 +82,10 @@ class Goal:
         """`[B]` bool."""
         raise NotImplementedError
 
+    def unsaturated(self) -> Goal:
+        """The same goal with a loss that keeps its slope where the network is sure; itself here."""
+        return self
+
 
 class Misclassify(Goal):
     """Any class but the right one.
@@ -101,6 +105,10 @@ class Misclassify(Goal):
         if self.margin:
             return margins(output, self.labels).neg()
         return F.cross_entropy(output, self.labels, reduction="none")
+
+    def unsaturated(self) -> Goal:
+        """With the margin as the loss."""
+        return Misclassify(self.labels, margin=True)
 
     def won(self, output: Tensor) -> Tensor:
         """A NaN output is a win: nothing can be said for it."""

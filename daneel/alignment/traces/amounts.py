@@ -248,7 +248,12 @@ COUNTS = rules(
      r"(?: (?P<a>the .+|\w+))?", _dealt(1)),
     (rf"(?P<a>.+?) (?:{_TAKES}|gives away|gave away|throws away) {AMOUNT}(?: of (?:them|the))?"
      rf"(?: {_WHAT})?", _dealt(-1)),
+    (
+        rf"(?P<b>.+?) (?:{_GETS}|takes|took|borrows|borrowed) {AMOUNT} {_WHAT} from (?P<a>.+)",
+        _handed,
+    ),
     (rf"(?P<a>.+?) (?:{_GETS}) {AMOUNT}(?: more)?(?: {_WHAT})?", _dealt(1)),
+    (rf"(?P<a>.+?) (?:is|are|was|were) left with {BOUND} ?{AMOUNT} {_WHAT}", _owned),
     (rf"(?P<a>.+?) (?:gives|gave|hands|handed|sends|sent|lends|lent) (?P<b>\w+) {AMOUNT} "
      r"(?P<what>[a-z][\w -]*)", _handed),
     (rf"(?P<a>.+?) (?:gives|gave|hands|handed|sends|sent|lends|lent) {AMOUNT} {_WHAT} to "

@@ -128,6 +128,16 @@ def _each(reader: Reading, found: re.Match[str]) -> Formula | None:
     return Joined("and", known) if len(known) == len(parts) else None
 
 
+def _any_of(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`A or B won`: said of one at least."""
+    split = listed(found["text"])
+    if split is None:
+        return None
+    parts = [reader.clause(f"{name} {split[1]}") for name in split[0]]
+    known = tuple(part for part in parts if part is not None)
+    return Joined("or", known) if len(known) == len(parts) else None
+
+
 _HOW = (
     r"(?P<how>at most |no more than |not more than |at least |exactly |precisely |only |just |"
     r"fewer than |less than |more than |up to )?"
@@ -137,7 +147,11 @@ _IF = r"(?:if|whenever|when|provided that|in case|as soon as|as long as)"
 _QUANTIFIED = r"(?!(?:all|every|each|any|no|some|both|neither|either|most|not|everybody|nobody)\b)"
 
 SENTENCES = rules(
-    (r"it is (?:not (?:true|the case|so)|false|untrue|wrong) that (?P<a>.+)", _deny),
+    (
+        r"it is (?:not (?:true|the case|so|correct)|false|untrue|wrong|incorrect|a mistake)"
+        r"(?: to (?:say|claim|think|assume))? that (?P<a>.+)",
+        _deny,
+    ),
     (r"it is not (?:true|the case) (?P<a>.+)", _deny),
     (r"not (?P<a>(?:all|every|each|everybody|everyone) .+)", _deny),
     (r"it is (?:true|the case|certain|known|clear) that (?P<a>.+)", _affirm),
@@ -158,6 +172,8 @@ SENTENCES = rules(
     (r"neither (?P<a>.+?) nor (?P<b>.+)", _neither),
     (r"(?P<x>.+?) neither (?P<a>.+?) nor (?P<b>.+)", _neither_of),
     (r"either (?P<a>.+?),? or (?P<b>.+?),? but not both", _exclusive),
+    (r"(?P<text>either .+? or .+)", _any_of),
+    (r"(?P<text>.+ or .+)", _any_of),
     (r"either (?P<a>.+?),? or (?P<b>.+)", _join("or")),
     (r"(?P<a>.+?),? or (?P<b>.+)", _join("or")),
 )

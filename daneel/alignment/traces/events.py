@@ -68,6 +68,16 @@ def _passed(reader: Reading, found: re.Match[str]) -> Formula | None:
 _AGENT = r"(?:the |a |an )?[\w-]+(?: [\w-]+)?"
 _WHERE = r"(?:in|into|to|on|onto|inside|at)"
 _VERBS = "|".join(EVENTS)
+CARRIED = rules(
+    (
+        rf"{_AGENT} (?:takes|took|picks|picked|grabs|grabbed|lifts|lifted|gets|got|fetches|"
+        r"removes|removed|pulls|pulled)(?: up)? (?P<x>.+?)(?: (?:out of|from|off|up) .+?)?,? and "
+        rf"(?:then )?(?:puts|put|places|placed|drops|dropped|sets|set|lays|laid|moves|moved|"
+        rf"carries|carried|brings|brought|hangs|hung) (?:it|them)(?: down)? {_WHERE} (?P<y>.+)",
+        _moved,
+    ),
+)
+"""Tried before sentences are split at `and`."""
 EVENTS_AND_PLACES = rules(
     (
         r"(?P<x>.+?) (?:is|are|was|were) now (?:stored |located |lying |placed |standing "

@@ -172,7 +172,7 @@ class _Encoding:
                 yield self.z3.Not(self.z3.And(self.expression(a), self.expression(b)))
 
     def _spans(self) -> Iterator[Any]:
-        """What begins ends, not before."""
+        """What begins ends, not before; a bare number of someone with an age is that."""
         keys = {
             key
             for atom in self.atoms
@@ -180,6 +180,10 @@ class _Encoding:
             for key, _ in (*atom.left.terms, *atom.right.terms)
         }
         for key in keys:
+            dimension, _, thing = key.partition("|")
+            named = {other.partition("|")[0] for other in keys if other.partition("|")[2] == thing}
+            if dimension == "" and named - {""} == {"age"}:  # `Ann is 30`
+                yield self.z3.Real(key) == self.z3.Real("age|" + thing)
             if key.startswith("end|"):
                 yield self.z3.Real(key) >= self.z3.Real("time|" + key.removeprefix("end|"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from fractions import Fraction
 
 from daneel.alignment.traces.words import IRREGULAR, NUMBERS, OPPOSITES, UNITS
@@ -128,10 +129,18 @@ def time_of_day(text: str) -> Fraction | None:
     return Fraction(3600 * (hour + later) + 60 * int(found[2] or 0))
 
 
-def denied_word(word: str) -> str | None:
-    """The word whose denial this one is: `closed` denies `open`, `unpaid` denies `paid`."""
+def denied_word(word: str, known: Set[str] = frozenset()) -> str | None:
+    """The word whose denial this one is: `closed` denies `open`, `unpaid` denies `paid`.
+
+    Args:
+        word: In lower case.
+        known: Words of the trace: what one of them makes with `un` or its like is its denial.
+    """
     if word in OPPOSITES:
         return OPPOSITES[word]
     if re.fullmatch(r"un\w{3,}(?:ed|able|en)", word):
         return word[2:]
+    for prefix in ("un", "in", "im", "il", "ir", "non", "non-", "dis"):
+        if word.startswith(prefix) and word.removeprefix(prefix) in known:
+            return word.removeprefix(prefix)
     return None

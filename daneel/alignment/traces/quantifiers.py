@@ -64,9 +64,9 @@ def _make(kind: str, phrase: str, holds: bool = True, some: bool = False) -> Eve
     conditions, said = _conditions(kind), _said(phrase)
     if conditions is None or len(said.split()) > 9:
         return None
-    if found := re.fullmatch(r"(is|has|does|was|can|may|will|must) not (.+)", said):
+    if found := re.fullmatch(r"(is|has|does|did|was|can|may|will|must) not (.+)", said):
         said, holds = f"{found[1]} {found[2]}", not holds
-        said = said.removeprefix("does ")
+        said = said.removeprefix("does ").removeprefix("did ")
     return Every(conditions, said, holds, some)
 
 
@@ -96,17 +96,31 @@ def _denied(conditions: tuple[str, ...], said: str) -> Every:
     return Every(conditions, said)
 
 
-_ALL = r"(?:all|every|each|any)(?: of the| single| the)?"
+_ALL = r"(?:all|every|each|any)(?: one of the| of the| of| single| the)?"
 _ONE = r"(?:someone|somebody|something|anyone|anybody|anything|a person|a thing)"
 _VERB = (
     r"(?:(?:is|are|was|were|has|have|had|can|may|will|must|does|do|did|needs?|likes?|wants?|eats?|"
-    r"lives?|contains?|[a-z]{3,}(?<!u)(?<!s)s|[a-z]{2,}ed)\b)"
+    r"did|lives?|contains?|gets?|sees?|[a-z]{3,}(?<!u)(?<!s)s|[a-z]{2,}ed)\b)"
 )
-_KIND = r"(?P<k>[a-z][\w -]*?(?: (?:that|who|which|with|having|in|on|at|inside) .+?)?)"
+_KIND = (
+    r"(?P<k>[a-z][\w -]*? (?:that|who|which) (?:is|are|has|have|was|were|had)(?: not)? "
+    r"(?:an? |the |no )?[\w-]+|"
+    r"[a-z][\w -]*?(?: (?:that|who|which|with|having|in|on|at|inside) .+?)?)"
+)
 
+_THEY = r"(?:he or she|she or he|they|he|she|it|(?:that|the) (?:one|person|thing))"
+CONDITIONAL = rules(
+    (rf"(?:if|when|whenever) {_ONE}(?P<k>) (?P<c>.+?),? (?:then )?{_THEY} (?P<p>.+)", _someone),
+    (
+        rf"(?:if|when|whenever) an? (?P<k>\w+) (?P<c>{_VERB}.*?),? (?:then )?{_THEY} (?P<p>.+)",
+        _someone,
+    ),
+)
+"""Tried before other conditions: what they say holds of whoever it is."""
 QUANTIFIED = rules(
-    (rf"if {_ONE}(?P<k>) (?P<c>.+?),? (?:then )?(?:they|he|she|it|that \w+) (?P<p>.+)", _someone),
-    (rf"if an? (?P<k>\w+) (?P<c>{_VERB}.*?),? (?:then )?(?:they|he|she|it) (?P<p>.+)", _someone),
+    (r"the (?P<k>[\w-]+s) (?:all|each) (?P<p>.+)", _every(True)),
+    (r"(?:all|every|each|any)(?: one)?(?: of)? (?:the )?(?P<k>[\w-]+) (?P<p>(?:did|were) .+)",
+     _every(True)),
     (rf"(?:only|none but|no one but|nobody but) (?:an? |the )?(?P<k>[\w-]+?)s? (?P<p>{_VERB}.+|may "
      r".+)", _only),
     (r"(?:everyone|everybody|everything|anyone|anybody|anything|whoever|all|whatever) "
@@ -122,7 +136,8 @@ QUANTIFIED = rules(
     (r"there (?:is|are) (?:an?|at least one|some) (?P<k>[\w -]+?) (?:that|who|which) (?P<p>.+)",
      _every(True, True)),
     (rf"{_ALL} {_KIND} (?P<p>{_VERB}.*)", _every(True)),
-    (rf"(?:no|none of the|not a single|not one) {_KIND} (?P<p>{_VERB}.*)", _every(False)),
+    (rf"(?:no|none of the|not a single|not one of the|not one) {_KIND} (?P<p>{_VERB}.*)",
+     _every(False)),
     (rf"(?:some|at least one|one)(?: of the)? {_KIND} (?P<p>{_VERB}.*)", _every(True, True)),
     (r"(?P<k>[a-z]+[^s]s) (?P<p>(?:are|have|can|may|do not) .+)", _every(True)),
 )  # fmt: skip

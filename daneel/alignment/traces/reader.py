@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from daneel.alignment.traces import amounts, comparisons, connectives, events, quantifiers
+from daneel.alignment.traces import amounts, comparisons, connectives, events, order, quantifiers
 from daneel.alignment.traces.formulas import Compare, Formula, In, Linear, Not, Prop
 from daneel.alignment.traces.phrases import cleaned, denied_word, name, stem, stems
 from daneel.alignment.traces.rules import LONGEST, plus
-from daneel.alignment.traces.words import COLOURS
+from daneel.alignment.traces.words import CHANGING, COLOURS, EVENTS, OPPOSITES
 
 _LONGEST = 400
 """Characters; a longer sentence is no step, and patterns take long to fail on it."""
@@ -26,15 +26,23 @@ _HEDGED = re.compile(
     r"every|all|no|none|any|either|neither|nobody|somebody|someone|everyone|everybody|them|of them|"
     r"as)\b|\?"
 )
+_NO_EVENT = re.compile(
+    r"\b(?:is|are|was|were|be|not|if|when|whenever|unless|would|before|after|until|only|all|every|"
+    r"each|any|no|permitted)\b"
+)
+_CHANGING = frozenset(stem(verb) for verb in CHANGING)
+_STATES = frozenset(stem(word) for word in (*OPPOSITES.values(), *(s for s, _ in EVENTS.values())))
 _RULES = [
     *amounts.WRITTEN,
+    *quantifiers.CONDITIONAL,
     *(rule for rule in connectives.SENTENCES),
     *quantifiers.QUANTIFIED,
+    *events.CARRIED,
     *amounts.COUNTS,
     *comparisons.MEASURES,
     *connectives.EACH,
     *connectives.NEGATIONS,
-    *comparisons.TIMES_AND_ORDER,
+    *order.TIMES_AND_ORDER,
     *connectives.JOINED,
     *events.EVENTS_AND_PLACES,
     *amounts.PORTIONS,
@@ -54,13 +62,32 @@ class Reader:
         self.names: dict[str, str] = {}
         self._epochs: dict[str, int] = {}
         self._counted: list[tuple[str, str]] = []
+        self._words = frozenset(re.findall(r"[a-z]+", text))
+        self._shaken: dict[str, int] = {}
 
     def read(self, sentence: str) -> Formula | None:
         """What a sentence says; None if it cannot be read."""
         if len(sentence) > _LONGEST:
             return None
-        text = cleaned(sentence)
-        return self.clause(text) if text else None
+        text, events = cleaned(sentence), sum(self._epochs.values())
+        formula = self.clause(text) if text else None
+        if sum(self._epochs.values()) == events and (formula is None or isinstance(formula, Prop)):
+            self._shake(text)
+        return formula
+
+    def _shake(self, text: str) -> None:
+        """An event that no rule understands: what was said of its things may be over."""
+        words = stems(text).split()
+        if _CHANGING.isdisjoint(words) or _NO_EVENT.search(text):
+            return
+        for word in words:
+            self._shaken[word] = self._shaken.get(word, 0) + 1
+
+    def _now(self, key: str) -> int:
+        """How often what `key` names has changed, or may have."""
+        words = stems(re.sub(r"[|@]", " ", key)).split()
+        shaken = sum(self._shaken.get(stem(word), 0) for word in {*words, *key.split()})
+        return self._epochs.get(key, 0) + 1000 * shaken
 
     def clause(self, text: str) -> Formula | None:
         """A sentence or a part of one, in lower case."""
@@ -76,16 +103,17 @@ class Reader:
     def prop(self, phrase: str, holds: bool = True) -> Formula:
         """A statement, with words like `closed` turned into the denial of `open`."""
         words = stems(phrase)
-        if other := denied_word(phrase.split()[-1]):
+        if other := denied_word(phrase.split()[-1], self._words):
             words, holds = " ".join([*words.split()[:-1], stem(other)]), not holds
         self._name(phrase)
-        found = Prop(words, self._epochs.get(words, 0))
+        mutable = bool(words) and words.split()[-1] in _STATES
+        found = Prop(words, self._now(words) if mutable else self._epochs.get(words, 0))
         return found if holds else Not(found)
 
     def place(self, thing: str, place: str) -> In:
         """A thing at a place, as of now."""
         self._name(thing)
-        return In(name(thing), name(place), self._epochs.get("in " + name(thing), 0))
+        return In(name(thing), name(place), self._now("in " + name(thing)))
 
     def happens(self, key: str) -> None:
         """An event changed what `key` names: earlier facts about it are over."""
@@ -94,14 +122,14 @@ class Reader:
     def change(self, key: str) -> Formula:
         """A change of a state, and the state after it."""
         self.happens(key)
-        return Prop(key, self._epochs[key])
+        return Prop(key, self._now(key) if key.split()[-1] in _STATES else self._epochs[key])
 
     def amount(self, owner: str, what: str) -> Linear | None:
         """How many of a kind someone or some place has, as of now."""
         key = self._key(owner, what)
         if key is None:
             return None
-        now = self._epochs.get(key, 0)
+        now = self._now(key)
         return Linear(((f"{key}@{now}" if now else key, Fraction(1)),))
 
     def counted(self, what: str, owner: str) -> None:

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from daneel.alignment.traces.formulas import Compare, Formula, In, Linear
 from daneel.alignment.traces.phrases import measure, name, number, stems
-from daneel.alignment.traces.words import UNITS
+from daneel.alignment.traces.words import IRREGULAR, UNITS
 
 Relation = Literal["<", "<=", "=", "!=", ">=", ">"]
 LONGEST = 8
@@ -18,8 +18,9 @@ BE = r"(?:is|are|was|were|must be|has to be|will be|becomes|remains|stays)"
 BOUND = (
     r"(?P<bound>at least|at most|no more than|no less than|no fewer than|not more than|"
     r"not less than|up to|more than|less than|fewer than|greater than|over|under|exactly|"
-    r"precisely|equal to|only|just|not)?"
+    r"precisely|equal to|only|just|above|below|beyond|not)?"
 )
+NOT = r"(?P<no> not)?"
 AMOUNT = r"(?P<n>\$?-?[\d.,]+|[a-z]+(?:-[a-z]+)?|a dozen)"
 UNIT = "|".join(sorted(UNITS, key=len, reverse=True))
 
@@ -79,9 +80,14 @@ def relation(bound: str | None) -> Relation:
         "at least": ">=", "no less than": ">=", "no fewer than": ">=", "not less than": ">=",
         "at most": "<=", "no more than": "<=", "not more than": "<=", "up to": "<=",
         "more than": ">", "greater than": ">", "over": ">", "less than": "<", "fewer than": "<",
-        "under": "<", "not": "!=",
+        "under": "<", "not": "!=", "above": ">", "beyond": ">", "below": "<",
     }  # fmt: skip
     return known.get(bound or "", "=")
+
+
+def strict(sign: int) -> Relation:
+    """Above for 1, below for -1."""
+    return ">" if sign > 0 else "<"
 
 
 def compare(left: Linear | None, sign: Relation, right: Linear | None) -> Compare | None:
@@ -102,6 +108,7 @@ def plus(linear: Linear, number: Fraction) -> Linear:
 _CLAUSE = re.compile(r"\b(?:not|never|if|does|did|nor|neither|either|nobody|everybody)\b")
 _OF = "height|age|weight|mass|cost|price|speed|length|temperature|size|width|depth"
 _SAME = {"price": "cost", "mass": "weight"}
+_DEVICE = re.compile(r"(?:reading|readout|value|level|display|measurement) of (.+)")
 
 
 def quantity(dimension: str, thing: str) -> Linear | None:
@@ -114,6 +121,8 @@ def quantity(dimension: str, thing: str) -> Linear | None:
     if (measured := measure(thing)) is not None:
         return Linear((), measured[1])
     thing = name(thing)
+    if device := _DEVICE.fullmatch(thing):
+        thing = name(device[1])
     if of := re.fullmatch(rf"({_OF}) of (.+)", thing):
         dimension, thing = _SAME.get(of[1], of[1]), name(of[2])
     elif own := re.fullmatch(rf"(.+?)s ({_OF})", thing):
@@ -137,14 +146,23 @@ def listed(text: str) -> tuple[list[str], str] | None:
         return None
     items = [item.strip() for item in re.split(r", ", found["head"])]
     items[0] = re.sub(r"^(?:both|either|neither) ", "", items[0])
-    size, tail = len(items[-1].split()), found["tail"].split()
-    last, said = " ".join(tail[:size]), " ".join(tail[size:])
-    names = [*items, last]
-    fits = all(
-        item
-        and not _NO_ITEM.search(item)
-        and len(item.split()) <= 4
-        and (len(item.split()) == 1 or re.match(r"(?:the|a|an|my|its|\w+ \d)\b", item))
-        for item in names
+    tail = found["tail"].split()
+    size = len(items[-1].split())
+    for cut in (size, *range(1, min(len(tail), 5))):
+        last, said = " ".join(tail[:cut]), tail[cut:]
+        if said and _like_verb(said[0]) and all(map(_like_name, [*items, last])):
+            return [*items, last], " ".join(said)
+    return None
+
+
+def _like_name(item: str) -> bool:
+    words = item.split()
+    marked = len(words) <= 2 or re.match(r"(?:the|a|an|my|its|\w+ \d)\b", item)
+    return 1 <= len(words) <= 4 and bool(marked) and not _NO_ITEM.search(item)
+
+
+def _like_verb(word: str) -> bool:
+    known = re.fullmatch(r"(?:is|are|was|were|has|have|had|can|will|must|may|did|do|does)", word)
+    return (
+        bool(known) or word in IRREGULAR or bool(re.search(r"(?:ed|[^s]s)$|^(?:both|all)$", word))
     )
-    return (names, said) if fits and said else None

@@ -102,7 +102,13 @@ UNITS: dict[str, tuple[str, int | Fraction]] = {
     "year": ("age", 1), "degrees celsius": ("temperature", 1), "litres": ("content", 1000),
     "liters": ("content", 1000), "litre": ("content", 1000), "l": ("content", 1000),
     "ml": ("content", 1), "millilitres": ("content", 1), "watts": ("power", 1),
-    "kilowatts": ("power", 1000), "volts": ("tension", 1), "points": ("score", 1),
+    "kilowatts": ("power", 1000), "volts": ("tension", 1), "bar": ("pressure", 1),
+    "°c": ("temperature", 1),
+    "pascal": ("pressure", Fraction(1, 100_000)), "psi": ("pressure", Fraction(6895, 100_000)),
+    "percent": ("share", 1), "%": ("share", 1), "km/h": ("speed", 1), "rpm": ("speed", 1),
+    "miles": ("length", 160_934), "inches": ("length", Fraction(254, 100)),
+    "feet": ("length", Fraction(3048, 100)), "pounds": ("weight", Fraction(45_359, 100)),
+    "points": ("score", 1),
 }  # fmt: skip
 """Unit, what it measures, and how many of the smallest one it is."""
 ADJECTIVES = {
@@ -111,6 +117,13 @@ ADJECTIVES = {
     "hot": "temperature", "wide": "width", "deep": "depth", "thick": "thickness",
 }  # fmt: skip
 """What an adjective measures."""
+CHANGING = frozenset(
+    "take put move transfer bring carry give hand send sell buy throw drop place remove add fill "
+    "pour load unload open close lock unlock push pull turn switch empty swap exchange replace "
+    "paint break fix repair steal lose eat drink spend hide pick collect deliver return lend "
+    "borrow grab release lower raise relocate withdraw deposit insert".split()
+)
+"""Verbs of events that may end what was said of the things they speak of."""
 IRREGULAR = {
     past: base
     for base, pasts in {

@@ -20,6 +20,7 @@ _HERE = "daneel.evaluation.bench"
 PARTS = Registry(
     "part of the inside bench",
     Entry("circuits", f"{_HERE}.inside_circuits:measure", "planted heads and channels (L-6)"),
+    Entry("trained", f"{_HERE}.inside_trained:measure", "circuits that training made (L-6)"),
     Entry("traces-1m", f"{_HERE}.inside_long:measure", "attention over a million tokens (T-10)"),
     Entry("editing", f"{_HERE}.inside_editing:measure", "rank-one edits of known facts (T-60)"),
     Entry("robustness", f"{_HERE}.inside_robustness:measure", "attacks, certificates (T-57)"),

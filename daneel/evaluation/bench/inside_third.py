@@ -1,7 +1,8 @@
-"""Worlds of a third generator, written after the finder was last changed (T-61).
+"""Worlds of a third generator, written after the finder was mended on the second (T-61).
 
 Other fields again (races, prices, ages, patients, drawers, thresholds, contests, recipes), other
-turns of phrase, and idle sentences between. What the finder makes of it is a first meeting.
+turns of phrase, and idle sentences about. What the finder made of it at first is in the records
+("held out"); since then it was mended on these worlds too.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from daneel.alignment.interpretability import (
     Probe,
     Site,
     TransformerCircuits,
+    attention_patterns,
     channels,
     edited,
     heads,
@@ -17,6 +18,8 @@ from daneel.alignment.interpretability import (
     parts,
     plant_channel,
     planted_induction,
+    prefix_matching,
+    previous_token,
     spearman,
 )
 from daneel.backbones import build
@@ -118,3 +121,19 @@ def test_spearman_of_ties_and_constants() -> None:
     a = torch.tensor([1.0, 2.0, 3.0])
     assert spearman(a, a.flip(0)) == pytest.approx(-1)
     assert spearman(a, torch.ones(3)) == 0
+
+
+def test_looks_are_those_of_the_planted_heads() -> None:
+    """The planted heads look one back and for repetitions, and no other head does."""
+    planted = planted_induction(2)
+    probe = induction_probe(8, 10, torch.Generator().manual_seed(0))
+    back = previous_token(planted.model, *probe.inputs)
+    looks = prefix_matching(planted.model, 10, *probe.inputs)
+    assert max(back, key=lambda site: back[site]) == planted.circuit[0]
+    assert max(looks, key=lambda site: looks[site]) == planted.circuit[1]
+    assert looks[planted.circuit[1]] > 0.5 > sorted(looks.values())[-2]
+    patterns = attention_patterns(planted.model, *probe.inputs)
+    for shares in patterns.values():
+        torch.testing.assert_close(shares.sum(-1), torch.ones(shares.shape[:-1]))
+    with pytest.raises(ConfigError, match="no attention layer"):
+        attention_patterns(build("gru", 8), torch.randn(1, 3, 8))

@@ -170,3 +170,16 @@ def test_bad_input_is_refused() -> None:
         )
     with pytest.raises(ConfigError, match="no generator"):
         pgd(net, torch.zeros(1, 2), Misclassify(torch.tensor([0])), Ball(0.1), PGD(restarts=2))
+
+
+def test_the_margin_keeps_its_slope_where_cross_entropy_has_none() -> None:
+    """A network that is sure of itself is attacked by its margin, not by its cross-entropy."""
+    linear = nn.Linear(2, 2, bias=False)
+    net = nn.Sequential(linear)
+    with torch.no_grad():
+        linear.weight.copy_(torch.tensor([[4000.0, 0.0], [0.0, 4000.0]]))
+    x, goal = torch.tensor([[0.6, 0.5]]), Misclassify(torch.tensor([0]))
+    ball, g = Ball(0.1), torch.Generator().manual_seed(0)
+    stuck = pgd(net, x, goal, ball, PGD(10, 1), g)
+    found = ATTACKS["margin"](net, x, goal, ball, g)
+    assert not bool(goal.won(net(stuck))) and bool(goal.won(net(found)))

@@ -47,6 +47,52 @@ BAD = [
         "The sofa is left of the chair.",
     ],
     ["Neither the door nor the window is open.", "The window is open."],
+    ["Nobody in the crew is ill.", "Tariq belongs to the crew.", "Tariq is ill."],
+    ["Every sensor in the attic is new.", "Sensor 7 is in the attic.", "Sensor 7 is not new."],
+    [
+        "Anyone who has a badge may enter the hall.",
+        "Mara has a badge.",
+        "Mara may not enter the hall.",
+    ],
+    [
+        "Only pilots may enter the hangar.",
+        "Ivo is not a pilot.",
+        "Ivo is allowed to enter the hangar.",
+    ],
+    ["All swans are white.", "Not every swan is white."],
+    [
+        "If someone is young and quick then they are happy.",
+        "Ann is young.",
+        "Ann is quick.",
+        "Ann is not happy.",
+    ],
+    ["There is no poem that has wings.", "The sonnet is a poem.", "The sonnet has wings."],
+    ["The talk starts at 9:20.", "The talk lasts 45 minutes.", "The talk ends at 10:15."],
+    [
+        "The pipe is 2 m long.",
+        "The beam is 30 cm shorter than the pipe.",
+        "The beam is 1800 mm long.",
+    ],
+    [
+        "The anvil weighs three times as much as the box.",
+        "The box weighs 4 kg.",
+        "The anvil weighs 11 kg.",
+    ],
+    ["Ann has 9 coins.", "Ann gives 4 coins to Ben.", "Ann has 9 coins."],
+    ["Exactly two of Ida, Jon and Kim passed.", "Ida passed.", "Jon failed.", "Kim failed."],
+    ["The audit did not take place before the launch.", "The audit came before the launch."],
+    [
+        "Do not open the valve until you close the tap.",
+        "You open the valve before you close the tap.",
+    ],
+    ["The guard unlocks the hatch.", "The hatch is locked."],
+    ["The fee is paid.", "The fee is unpaid."],
+    ["It is not true that the ice is not thick.", "The ice is not thick."],
+    [
+        "There are 40 seats, each of which is either taken or free.",
+        "A quarter of the seats are taken.",
+        "20 seats are free.",
+    ],
 ]
 GOOD = [
     ["The door is open.", "The robot closes the door.", "The door is closed."],
@@ -62,6 +108,18 @@ GOOD = [
     ["Some birds are not able to fly", "Tweety is a bird.", "Tweety can fly."],
     ["Wash the cup before drying it.", "Then put the cup on the shelf."],
     ["The plan takes 5 minutes.", "The walk takes 1 hour."],
+    ["Ann has 9 coins.", "Ann gives 4 coins to Ben.", "Ann has 5 coins."],
+    [
+        "The mug is in the sink.",
+        "The robot takes the mug out of the sink and puts it into the box.",
+        "The mug is in the box.",
+    ],
+    ["The mug is in the sink.", "Somebody must have swapped the mug.", "The mug is in the box."],
+    ["The hatch is locked.", "The captain unlocks the hatch.", "The hatch is unlocked."],
+    ["Every bird can fly.", "Rex is a dog.", "Rex can not fly."],
+    ["The launch and the flood happened at the same time.", "The audit came before the launch."],
+    ["The beam is no longer than 3 m.", "The beam is 2 m long."],
+    ["Tariq belongs to the crew.", "Tariq is on the ship."],
 ]
 
 
@@ -115,3 +173,10 @@ def test_an_empty_trace_is_refused() -> None:
     """An empty trace is refused."""
     with pytest.raises(ConfigError, match="trace is empty"):
         ReasoningDebugger().debug("  \n ")
+
+
+def test_what_is_left_is_what_was_there_less_what_went() -> None:
+    """Counts change with what happens to them."""
+    began = ["There were 9 nuts in the bowl.", "2 of them were eaten."]
+    assert ReasoningDebugger().debug([*began, "8 nuts are left."]).conflicts
+    assert ReasoningDebugger().debug([*began, "7 nuts are left."]).consistent is True
