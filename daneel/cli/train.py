@@ -33,10 +33,14 @@ class Options(Generic[Config]):
     """Train an agent.
 
     daneel train PRESET|ENV_ID [--agent NAME] [OPTIONS]
+    daneel train [ENV_ID] --logs DATASET ... [--steps N] [OPTIONS]
 
     The first word is a preset (`daneel list presets`), the path of a .yaml file, or the id of an
     environment (`daneel list envs`). Flags are laid on top. `--agent NAME` chooses what learns
     (`daneel list agents`); the options below are those of the agent chosen.
+
+    With `--logs` the agent learns from recorded data first, then takes `--steps` in ENV_ID, which
+    is the environment of the logs unless another one is named; `--steps 0` takes none.
     """
 
     config: Annotated[Config, tyro.conf.arg(name="")]
@@ -76,8 +80,10 @@ def run(options: Options[TrainConfig[Any]]) -> int:
 
 def title(config: TrainConfig[Any]) -> str:
     """What is trained, in one line."""
+    logs = ", ".join(Path(path).name for path in config.logs)
+    first = f"{config.offline.updates:,} updates on {logs}, then " if logs else ""
     return (
-        f"{config.agent.name} in {config.env.id}, {config.steps:,} steps, seed {config.seed}"
+        f"{config.agent.name} in {config.env.id}, {first}{config.steps:,} steps, seed {config.seed}"
         f" -> {config.out}"
     )
 
