@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from daneel.agents.planner_config import PlannerConfig
+from daneel.agents.planning import PlanConfig
 from daneel.config import require
 
 
@@ -19,6 +20,9 @@ class PessimistConfig(PlannerConfig):
     warmup: int = 200
     """Decisions before it learns from what it does itself: its policy's after logs, else random."""
 
+    plan: PlanConfig = field(default_factory=lambda: PlanConfig(samples=0))
+    """How actions are planned; as it is, the policy acts and the model only teaches."""
+
     updates: float = 1.0
     """Gradient steps per decision."""
 
@@ -31,8 +35,11 @@ class PessimistConfig(PlannerConfig):
     doubters: int = 4
     """Members of that ensemble."""
 
-    imitation: float = 2.0
-    """Weight of doing as the logs where the values say that they did better than the policy."""
+    patience: int = 500
+    """After logs: policy updates that are left out at first, while the values learn what the policy is worth."""
+
+    imitation: float = 10.0
+    """Weight of doing as was done, more where the values say that it was better."""
 
     def __post_init__(self) -> None:
         """Refuses values that cannot train.

@@ -81,7 +81,11 @@ def run(options: Options[TrainConfig[Any]]) -> int:
 def title(config: TrainConfig[Any]) -> str:
     """What is trained, in one line."""
     logs = ", ".join(Path(path).name for path in config.logs)
-    first = f"{config.offline.updates:,} updates on {logs}, then " if logs else ""
+    first = (
+        f"{config.offline.imitate + config.offline.updates:,} updates on {logs}, then "
+        if logs
+        else ""
+    )
     return (
         f"{config.agent.name} in {config.env.id}, {first}{config.steps:,} steps, seed {config.seed}"
         f" -> {config.out}"

@@ -31,7 +31,7 @@ AgentConfig = TypeVar("AgentConfig")
 DEFAULT_AGENT = "planner"
 LOG_AGENT = "pessimist"
 _MAX_ROWS = 1_000_000
-_POSITIVE = ("threads", "eval_episodes", "log_every")
+_POSITIVE = ("threads", "eval_episodes", "stop_after", "log_every")
 _POSITIVE_OR_NONE = ("checkpoint_every", "replay_capacity")
 
 
@@ -78,6 +78,13 @@ class TrainConfig(Generic[AgentConfig]):
 
     eval_episodes: int = 10
     """Episodes of each evaluation."""
+
+    stop_return: float | None = None
+    """End when this many evaluations in a row, `stop_after`, have at least this mean return: on a
+    machine every further step costs."""
+
+    stop_after: int = 3
+    """Evaluations in a row for `stop_return`."""
 
     checkpoint_every: int | None = None
     """Environment steps between checkpoints; None is a tenth of the run."""
@@ -144,8 +151,9 @@ def _is_device(name: str) -> bool:
 
 def resolve(config: TrainConfig[Any]) -> TrainConfig[Any]:
     """`config` with every None replaced by what it stands for; what the run folder records."""
-    tenth = max(config.steps // 10, 1)
-    decisions = config.steps // config.env.action_repeat
+    steps = config.steps or TrainConfig.steps  # of none for now: as many as may follow
+    tenth = max(steps // 10, 1)
+    decisions = steps // config.env.action_repeat
     # A quarter more: an episode of ten decisions takes eleven rows.
     rows = min(decisions + decisions // 4 + 16 * config.env.num_envs, _MAX_ROWS)
     return replace(

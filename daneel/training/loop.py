@@ -110,7 +110,7 @@ def train(
         if config.logs:
             raise ConfigError(
                 f"agent is {config.agent.name!r}, which learns by itself and from no logs. Expected"
-                " the pessimist or the planner. Leave --agent out, or --logs."
+                " the pessimist. Leave --agent out, or --logs."
             )
         from daneel.training.baseline_loop import train_baseline
 
@@ -193,6 +193,7 @@ class Trainer:
         self._eval_envs: list[gym.Env[Any, Any]] = []
         self._returns: deque[float] = deque(maxlen=_RECENT_EPISODES)
         self._eval_return: float | None = None
+        self._enough = 0  # evaluations in a row that reached `stop_return`
         self._watch = Stopwatch()
         self._shown = self._begun = (0.0, 0)
 
@@ -239,7 +240,12 @@ class Trainer:
         )
 
     def _is_unfinished(self) -> bool:
-        return self.step < self.config.steps or (self.offline is not None and self.offline.is_due)
+        return not self._is_over() or (self.offline is not None and self.offline.is_due)
+
+    def _is_over(self) -> bool:
+        config = self.config
+        stops = config.stop_return is not None and self._enough >= config.stop_after
+        return stops or self.step >= config.steps
 
     def _open_gate(self, run: RunFolder) -> CheckpointGate | None:
         if self.config.gate is None:
@@ -261,11 +267,11 @@ class Trainer:
         offline = self.offline
         if offline is None or not offline.is_due:
             return
-        every = max(offline.config.updates // _OFFLINE_CHECKPOINTS, 1)
+        every = max(offline.total // _OFFLINE_CHECKPOINTS, 1)
         while offline.is_due and not self._interrupt:
             self._recorder.update(offline.update(), self.step)
             self._watch.lap("update")
-            self._show(f"logs, update {offline.done:,}/{offline.config.updates:,}")
+            self._show(f"logs, update {offline.done:,}/{offline.total:,}")
             if offline.done % every == 0:
                 self._recorder.offline(offline.done)
                 self._save()
@@ -275,7 +281,7 @@ class Trainer:
         self._learn_offline()
         while True:
             self._do_what_is_due()
-            if self._interrupt or self.step >= self.config.steps:
+            if self._interrupt or self._is_over():
                 break
             self._decide()
             self._show("training")
@@ -368,6 +374,8 @@ class Trainer:
         self._eval_return = self._recorder.evaluation(
             self.step, self.collector.decisions, results, seconds
         )
+        goal = self.config.stop_return
+        self._enough = self._enough + 1 if goal is not None and self._eval_return >= goal else 0
         return True
 
     def _run_episodes(self) -> list[EpisodeResult] | None:
@@ -468,6 +476,7 @@ class Trainer:
             "due": dict(self._due),
             "returns": list(self._returns),
             "eval_return": self._eval_return,
+            "enough": self._enough,
             "metrics_bytes": self._run_folder.metrics_size(),
         }
 
@@ -492,6 +501,7 @@ class Trainer:
         self._due = dict(progress["due"])
         self._returns.extend(progress["returns"])
         self._eval_return = progress["eval_return"]
+        self._enough = progress.get("enough", 0)  # younger than the oldest checkpoints
         self._saved_at = self.step
         self._run_folder.truncate_metrics(progress["metrics_bytes"])
         self._run_folder.write_config(to_dict(self.config))

@@ -1,5 +1,9 @@
 """Learning from logs: before the first step by themselves, later next to what the agent lives.
 
+First the better episodes are imitated, which is quick and gives a policy to begin with (filtered
+behaviour cloning, "%BC" in Chen et al., 2021, arXiv 2106.01345). Then the agent learns from all of
+them what leads to what, and what is better than that.
+
 While fine-tuning a part of every batch is drawn from the logs ("symmetric sampling", RLPD: Ball et
 al., 2023, arXiv 2302.02948), so that what they taught is not forgotten over the first episodes.
 """
@@ -8,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from gymnasium import spaces
@@ -23,8 +27,14 @@ from daneel.world_models import Batch, joined
 class OfflineConfig:
     """How `--logs` are used."""
 
-    updates: int = 10_000
-    """Gradient steps on the logs before the first step in the environment."""
+    imitate: int = 4_000
+    """Gradient steps of plain imitation, before anything else; they cost little."""
+
+    best: float = 0.5
+    """Share of the episodes that are imitated then: those with the most reward."""
+
+    updates: int = 6_000
+    """Gradient steps of the agent's learning on the logs, before the first step."""
 
     share: float = 0.5
     """Share of every later batch that is drawn from the logs, if they have rewards."""
@@ -39,8 +49,24 @@ class OfflineConfig:
         Raises:
             ConfigError: A field is out of range.
         """
-        require(self.updates >= 0, "offline.updates", self.updates, "a whole number from 0")
+        for name in ("imitate", "updates"):
+            value = getattr(self, name)
+            require(value >= 0, f"offline.{name}", value, "a whole number from 0")
+        require(0 < self.best <= 1, "offline.best", self.best, "above 0 to 1")
         require(0 <= self.share < 1, "offline.share", self.share, "0 to below 1")
+
+
+@runtime_checkable
+class LearnsFromLogs(Protocol):
+    """What an agent has that can begin with logs."""
+
+    def imitate(self, batch: Batch) -> dict[str, float]:
+        """One gradient step towards what was done."""
+        ...
+
+    def pretrain(self, batch: Batch) -> dict[str, float]:
+        """One gradient step on what logs without rewards teach."""
+        ...
 
 
 class Offline:
@@ -52,7 +78,7 @@ class Offline:
         agent: What learns; it must be able to.
 
     Raises:
-        ConfigError: The agent cannot learn from logs, or not without rewards.
+        ConfigError: The agent cannot begin with logs.
     """
 
     def __init__(self, config: OfflineConfig, logs: Logs, agent: Any) -> None:
@@ -60,23 +86,32 @@ class Offline:
         self.config, self.logs, self._agent = config, logs, agent
         self.has_rewards = logs.has_rewards and config.rewards
         self.done = 0
-        if not self.has_rewards and not hasattr(agent, "pretrain"):
+        if not isinstance(agent, LearnsFromLogs):
             raise ConfigError(
-                f"The logs have no rewards, and {agent.config.name} cannot learn without. Expected "
-                "logs with rewards, or an agent that can. Type the same command with "
-                "`--agent pessimist`."
+                f"agent is {agent.config.name!r}, which cannot begin with logs. Expected one that "
+                "can. Type the same command with `--agent pessimist`, or without --agent."
             )
+
+    @property
+    def total(self) -> int:
+        """Updates before the first step."""
+        return self.config.imitate + self.config.updates
 
     @property
     def is_due(self) -> bool:
         """Whether there are updates left before the first step."""
-        return self.done < self.config.updates
+        return self.done < self.total
 
     def update(self) -> dict[str, float]:
         """One gradient step on the logs alone."""
-        agent = self._agent
-        batch = self.logs.replay.sample(agent.batch_size, agent.horizon, agent.context)
+        agent, imitates = self._agent, self.done < self.config.imitate
+        # Without the use of their rewards no episode is better than another.
+        source = self.logs.best if imitates and self.has_rewards else self.logs.replay
+        horizon = 1 if imitates else agent.horizon
+        batch = source.sample(agent.batch_size, horizon, agent.context)
         self.done += 1
+        if imitates:
+            return agent.imitate(batch)
         return agent.update(batch) if self.has_rewards else agent.pretrain(batch)
 
     def mixed(self, draw: Any) -> Batch:
@@ -127,4 +162,4 @@ def open_offline(
         LogError: They cannot be read, or do not fit the environment.
         ConfigError: The agent cannot learn from them.
     """
-    return Offline(config, read_logs(paths, observation, action, rng), agent)
+    return Offline(config, read_logs(paths, observation, action, rng, config.best), agent)

@@ -74,7 +74,7 @@ class Doubt(nn.Module):
 
     def disagreement(self, z: Tensor, action: Tensor) -> Tensor:
         """The deviation d `[B]` between members, for `z [B, D]` and `action [B, A]`."""
-        return self.predict(z, action).var(0).mean(-1).sqrt()
+        return _deviation(self.predict(z, action))
 
     def forward(self, z: Tensor, action: Tensor) -> Tensor:
         """What is taken from the reward per unit of pessimism `[B]`: 0 where the logs were."""
@@ -92,8 +92,17 @@ class Doubt(nn.Module):
     def _note(self, predicted: Tensor, reward: Tensor) -> None:
         self.seen.add_(1)
         rate = max(_RATE, 1 / int(self.seen))
-        self.level.lerp_(predicted.var(0).mean(-1).sqrt().mean().clamp(min=1e-6), rate)
+        self.level.lerp_(_deviation(predicted).mean().clamp(min=1e-6), rate)
         self.spread.lerp_(reward.std().clamp(min=1e-6), rate)
+
+
+def _deviation(predicted: Tensor) -> Tensor:
+    """Root mean square over the last axis of the deviation between members: `[K, B, .] -> [B]`.
+
+    By hand: on a CPU `Tensor.var` over the first axis takes ten times as long.
+    """
+    off = predicted - predicted.mean(0)
+    return (off.square().sum(0).mean(-1) / (len(predicted) - 1)).sqrt()
 
 
 class PessimisticWorldModel(MultiModalWorldModel):

@@ -56,6 +56,8 @@ class Logs:
 
     replay: Replay
     """All transitions."""
+    best: Replay
+    """Those of the episodes with the most reward; without rewards all of them."""
     has_rewards: bool
     """Whether every episode has rewards."""
     returns: tuple[float, ...]
@@ -96,6 +98,7 @@ def read_logs(
     observation: spaces.Dict,
     action: spaces.Space[Any],
     rng: np.random.Generator,
+    best: float = 0.5,
 ) -> Logs:
     """Reads logs for an environment with these spaces.
 
@@ -104,6 +107,7 @@ def read_logs(
         observation: Of one environment.
         action: Of one environment.
         rng: Draws the batches.
+        best: Share of the episodes that are worth imitating, at least one.
 
     Raises:
         LogError: There is nothing, or something does not fit; the message says what and where.
@@ -130,11 +134,17 @@ def read_logs(
             " were clipped to them.",
             stacklevel=2,
         )
+    returns = tuple(_sum(one.reward) for one in found) if has_rewards else ()
+    chosen = replay
+    if has_rewards and best < 1:
+        order = np.argsort(returns, kind="stable")[::-1][: max(round(best * len(found)), 1)]
+        chosen, _ = _fill([found[i] for i in sorted(order)], observation, action, rng, named)
     vectors = [key for key, space in observation.items() if len(space.shape or ()) == 1]
     return Logs(
         replay=replay,
+        best=chosen,
         has_rewards=has_rewards,
-        returns=tuple(_sum(one.reward) for one in found) if has_rewards else (),
+        returns=returns,
         lengths=tuple(map(len, found)),
         clipped=clipped,
         low={key: np.min([one.obs[key].min(0) for one in found], 0) for key in vectors},
