@@ -49,6 +49,7 @@ class PessimistConfig(PlannerConfig):
             UnknownNameError: no backbone is called `core`.
         """
         super().__post_init__()
+        require(self.patience >= 0, "agent.patience", self.patience, "0 or more")
         require(self.doubters >= 2, "agent.doubters", self.doubters, "2 or more")
         for name in ("pessimism", "imitation"):
             value = getattr(self, name)

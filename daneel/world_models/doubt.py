@@ -57,6 +57,8 @@ class Doubt(nn.Module):
         """Every member begins with other weights, in all layers."""
         super().__init__()
         self.members = members
+        # A latent has D entries of unit variance: without it a few actions would hardly be heard.
+        self._loudness = (dim / action_dim) ** 0.5
         self.net = nn.Sequential(
             EnsembleLinear(members, dim + action_dim, width),
             EnsembleLayerNorm(members, width),
@@ -69,7 +71,7 @@ class Doubt(nn.Module):
 
     def predict(self, z: Tensor, action: Tensor) -> Tensor:
         """Change of the latent and symlog reward `[K, B, D + 1]` by each member."""
-        x = torch.cat([z, action], -1)
+        x = torch.cat([z, self._loudness * action], -1)
         return self.net(x.expand(self.members, *x.shape))
 
     def disagreement(self, z: Tensor, action: Tensor) -> Tensor:

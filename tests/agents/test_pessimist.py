@@ -33,9 +33,11 @@ class Bandit:
     """Logs of one-step episodes: actions in [-1, 0], where the reward is 1 + a; none beyond."""
 
     def __init__(self) -> None:
+        """Draws from a generator of its own."""
         self._rng = torch.Generator().manual_seed(0)
 
     def __call__(self, rows: int = 64) -> Batch:
+        """The next batch."""
         state = torch.randn(rows, 1, 2, generator=self._rng).expand(-1, 3, -1)
         action = -torch.rand(rows, 2, 1, generator=self._rng)
         ends = torch.zeros(rows, 2)
@@ -53,53 +55,74 @@ def learn(agent: PessimistAgent, updates: int) -> PessimistAgent:
 
 
 def test_what_was_never_tried_is_valued_lower() -> None:
-    """Actions beyond the logs extrapolate to more reward; with pessimism they are worth less."""
-    z_of: dict[str, torch.Tensor] = {}
-    value: dict[float, tuple[float, float]] = {}
+    """Beyond the logs the model promises more reward; the pessimist does not believe it."""
+    worth: dict[float, tuple[float, float]] = {}
     for pessimism in (0.0, 5.0):
-        agent = learn(make(pessimism=pessimism, imitation=0.0, averaged=False), 300)
-        z_of["z"] = agent.model.infer({"state": torch.zeros(1, 2)})[0]
-        tried, beyond = torch.tensor([[-0.05]]), torch.tensor([[0.95]])
+        agent = make(pessimism=pessimism, imitation=0.0, learning_rate=2e-3, model_every=1)
+        learn(agent, 300)
+        z = agent.model.infer({"state": torch.zeros(1, 2)})[0]
         with torch.no_grad():
-            value[pessimism] = tuple(
-                float(agent.model.step(z_of["z"], a)[1]) for a in (tried, beyond)
-            )  # type: ignore[assignment]
-    assert value[0.0][1] > value[0.0][0]  # the model alone believes in it
-    assert value[5.0][1] < value[5.0][0]
-    assert abs(value[5.0][0] - 0.95) < 0.35  # and what was tried keeps its value
-
-
-def test_good_actions_draw_and_bad_ones_do_not() -> None:
-    """The pull goes to the better half of the logs: above their mean, not to the mean."""
-    agent = learn(make(imitation=20.0, pessimism=5.0), 400)
-    obs = {"state": np.zeros((1, 2), np.float32)}
-    agent.config = replace(agent.config, plan=PlanConfig(samples=0))
-    action, _ = agent.act(obs)
-    assert -0.35 < float(action[0, 0]) <= 0.3  # the logs' mean is -0.5, their best 0
+            tried, beyond = (
+                float(agent.model.step(z, torch.tensor([[action]]))[1]) for action in (-0.5, 0.95)
+            )
+        worth[pessimism] = tried, beyond
+    assert worth[0.0][1] > worth[0.0][0] + 0.3  # the model alone believes in it
+    assert worth[5.0][1] < worth[5.0][0]
+    lost, taken = (before - after for before, after in zip(worth[0.0], worth[5.0], strict=True))
+    assert lost < 0.3 * taken  # what was tried keeps most of its worth
 
 
 @both
-def test_the_filter(action_space: spaces.Space[Any]) -> None:
-    """What is worth less than the policy's own action exerts no pull at all."""
+def test_the_better_action_draws_more(action_space: spaces.Space[Any]) -> None:
+    """Weights follow the advantage, and are 1 in the mean whatever the values say."""
     agent = make(action_space, GOAL)
-    z = torch.randn(8, 32)
+    z, rank = torch.randn(8, 32), torch.arange(8.0)
     done = agent.actions.from_env(hand_made.actions(action_space, 8, 1))[:, 0]
 
     class Judge(torch.nn.Module):
-        """Values what was done by a fixed amount, everything else by 0."""
-
-        def __init__(self, worth: float) -> None:
-            super().__init__()
-            self.worth = worth
+        """Values what was done by its rank, and what the policy would do by 100."""
 
         def values(self, z: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
-            same = (action == done).all(-1)
-            return torch.where(same, self.worth, 0.0).expand(2, -1)
+            """`[2, 8]`."""
+            return (rank if action is done else torch.full((8,), 100.0)).expand(2, -1)
 
-    agent.model.value = Judge(-1.0)  # type: ignore[assignment]
-    assert float(agent._imitation_loss(z, done)) == 0.0  # type: ignore[arg-type]
-    agent.model.value = Judge(1.0)  # type: ignore[assignment]
-    assert float(agent._imitation_loss(z, done)) > 0.0  # type: ignore[arg-type]
+    agent.model.value = Judge()  # type: ignore[assignment]
+    merit = agent._merit(z, done)
+    assert bool((merit.diff() > 0).all()) and float(merit.mean()) == pytest.approx(1.0)
+    agent.config = replace(agent.config, imitation=0.0)
+    assert agent._imitation_loss(z, done) == 0.0
+
+
+def test_the_encoder_stays_once_it_was_taught() -> None:
+    """It learns from imitation, and neither values nor dynamics move it afterwards."""
+    agent, sample = make(), Bandit()
+
+    def encoder() -> dict[str, Any]:
+        return {name: w.clone() for name, w in agent.model.encoder.state_dict().items()}
+
+    untaught = encoder()
+    agent.update(sample())
+    assert any(not torch.equal(w, untaught[name]) for name, w in encoder().items())
+    before = encoder()
+    agent.imitate(sample())
+    taught = encoder()
+    assert any(not torch.equal(w, before[name]) for name, w in taught.items())
+    agent.update(sample())
+    assert all(torch.equal(w, taught[name]) for name, w in encoder().items())
+
+
+def test_the_policy_waits_for_the_values() -> None:
+    """After logs it does not move for the first updates; without logs it does at once."""
+    agent, sample = make(patience=3, policy_every=1), Bandit()
+    agent.imitate(sample())
+    moved = []
+    for _ in range(5):
+        before = [weight.clone() for weight in agent.policy.parameters()]
+        agent.update(sample())
+        after = agent.policy.parameters()
+        moved.append(any(not torch.equal(a, b) for a, b in zip(after, before, strict=True)))
+    assert moved == [False, False, False, True, True]
+    assert "q" in make(patience=3, policy_every=1).update(sample())
 
 
 @both
@@ -133,14 +156,15 @@ def test_states_come_back(action_space: spaces.Space[Any]) -> None:
     """The same updates after loading, doubters included."""
     agent, other = make(action_space, GOAL), make(action_space, GOAL)
     batches = [hand_made.batch(GOAL, action_space, 64, 2, seed=seed) for seed in range(3)]
-    agent.update(batches[0])
-    agent.pretrain(batches[1])
+    agent.pretrain(batches[0])
+    agent.update(batches[1])
     other.load_state_dict(agent.state_dict())
     assert agent.update(batches[2]) == other.update(batches[2])
 
 
 @pytest.mark.parametrize(
-    "settings", [{"doubters": 1}, {"pessimism": -1.0}, {"imitation": float("nan")}]
+    "settings",
+    [{"doubters": 1}, {"pessimism": -1.0}, {"imitation": float("nan")}, {"patience": -1}],
 )
 def test_settings_are_checked(settings: dict[str, Any]) -> None:
     """The field is named."""

@@ -23,10 +23,12 @@ class Slider:
     """Batches of a point that slides: x' = x + 0.3 a, reward -|x'|."""
 
     def __init__(self, broken: bool = False) -> None:
+        """`broken` logs have NaN for rewards."""
         self._rng = torch.Generator().manual_seed(0)
         self._broken = broken
 
     def __call__(self, rows: int = 64, horizon: int = 3) -> Batch:
+        """The next batch."""
         at = [torch.rand(rows, generator=self._rng) * 2 - 1]
         action = torch.rand(rows, horizon, 1, generator=self._rng) * 2 - 1
         for t in range(horizon):
@@ -49,17 +51,17 @@ def model(kind: type = PessimisticWorldModel) -> MultiModalWorldModel:
 def test_rewards_of_a_policy_are_foreseen(kind: type) -> None:
     """After some hundred updates the imagined rewards of pushing right are the true ones."""
     learned, sample = model(kind), Slider()
-    losses = train_world_model(learned, sample, 500, learning_rate=2e-3)
+    losses = train_world_model(learned, sample, 400, learning_rate=2e-3)
     assert {"consistency", "reward", "termination"} <= set(losses)
     start = torch.linspace(-0.9, 0.3, 7)
     seen = {"state": torch.stack([start, -start], -1)}
     found = rollout_policy(learned, lambda z: torch.ones(len(z), 1), seen, 2)
     truth = -(start[:, None] + 0.3 * torch.tensor([1.0, 2.0])).abs()
     assert found.z.shape == (7, 3, 16) and found.action.shape == (7, 2, 1)
-    assert float((found.reward - truth).abs().mean()) < 0.12
+    assert float((found.reward - truth).abs().mean()) < 0.1
     assert bool((found.continues > 0.9).all())
     untrained = rollout_policy(model(kind), lambda z: torch.ones(len(z), 1), seen, 2)
-    assert float((untrained.reward - truth).abs().mean()) > 0.25
+    assert not torch.allclose(untrained.reward, found.reward, atol=0.3)
 
 
 def test_without_rewards_sensors_are_foreseen() -> None:
