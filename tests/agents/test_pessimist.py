@@ -134,7 +134,7 @@ def test_logs_without_rewards_teach_a_policy(action_space: spaces.Space[Any]) ->
         torch.tensor([0.0, 0.7]).expand_as(batch.action)
     )  # fmt: skip
     batch = replace(batch, action=action, reward=torch.full_like(batch.reward, torch.nan))
-    first = agent.pretrain(batch)
+    first = last = agent.pretrain(batch)
     for _ in range(150):
         last = agent.pretrain(batch)
     assert last["sense"] < first["sense"] and last["imitation"] < 0.2 * first["imitation"]
