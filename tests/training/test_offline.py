@@ -110,13 +110,13 @@ def _without_means(run: Path) -> list[dict[str, Any]]:
 
 def test_other_logs_are_refused(tmp_path: Path) -> None:
     """A run goes on with what it began with."""
-    first = tmp_path / "logs"
+    made, first = config(tmp_path / "run", tmp_path / "logs", steps=5), tmp_path / "logs"
     train(tiny_config(first, steps=100, eval_every=0))
-    train(config(tmp_path / "run", first, steps=5))
+    train(replace(made, replay_capacity=50))
     shutil.rmtree(first)
     train(tiny_config(first, steps=100, eval_every=0, seed=5))
     with pytest.raises(CheckpointError, match="logs of this run are not what they were"):
-        train(config(tmp_path / "run", first, steps=15), resume=True)
+        train(replace(made, replay_capacity=50, steps=15), resume=True)
 
 
 def test_logs_without_rewards(recorded: Path, tmp_path: Path) -> None:
