@@ -25,6 +25,9 @@ from daneel.training.stopwatch import describe_time
 INTERRUPTED = 130
 """Exit code of a training that was stopped, as shells have it after Ctrl-C."""
 
+_FIRST_STEPS = 1000
+"""Suggested after learning from logs alone."""
+
 Config = TypeVar("Config")
 
 
@@ -33,6 +36,7 @@ class Options(Generic[Config]):
     """Train an agent.
 
     daneel train PRESET|ENV_ID [--agent NAME] [OPTIONS]
+
     daneel train [ENV_ID] --logs DATASET ... [--steps N] [OPTIONS]
 
     The first word is a preset (`daneel list presets`), the path of a .yaml file, or the id of an
@@ -202,6 +206,6 @@ def _print_where(result: TrainResult) -> None:
     print("Next:")
     print(f"  daneel play {path} --video out.mp4")
     print(f"  daneel eval {path} --episodes 20")
-    print(f"  daneel resume {path} --steps {2 * result.config.steps}")
+    print(f"  daneel resume {path} --steps {2 * result.config.steps or _FIRST_STEPS}")
     for note in result.notes:
         print(f"  {note}")

@@ -267,6 +267,7 @@ class Trainer:
         offline = self.offline
         if offline is None or not offline.is_due:
             return
+        self._show(f"logs: {offline.logs.line()}", now=True)
         every = max(offline.total // _OFFLINE_CHECKPOINTS, 1)
         while offline.is_due and not self._interrupt:
             self._recorder.update(offline.update(), self.step)

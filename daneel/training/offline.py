@@ -36,7 +36,7 @@ class OfflineConfig:
     updates: int = 6_000
     """Gradient steps of the agent's learning on the logs, before the first step."""
 
-    share: float = 0.5
+    share: float = 0.25
     """Share of every later batch that is drawn from the logs, if they have rewards."""
 
     rewards: bool = True
