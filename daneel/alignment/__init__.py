@@ -27,6 +27,7 @@ from daneel.alignment.report import GateReport, load_report, save_report, witnes
 from daneel.alignment.rounding import Bounds, NoBoundError
 
 if TYPE_CHECKING:
+    from daneel.alignment.editing import GradientPatchEditor
     from daneel.alignment.interpretability import AttentionVisualizer, TransformerCircuits
     from daneel.alignment.judging import (
         CollectiveConstitution,
@@ -49,6 +50,7 @@ _ROOMS = {
     "CriticRLHF": "judging",
     "DeliberativeAligner": "judging",
     "FormalVerifier": "verification",
+    "GradientPatchEditor": "editing",
     "IterAlign": "judging",
     "MultiStageOversight": "judging",
     "NeuroSymbolicExecutor": "safety",
@@ -73,6 +75,7 @@ __all__ = [
     "Finding",
     "FormalVerifier",
     "GateReport",
+    "GradientPatchEditor",
     "IterAlign",
     "MultiStageOversight",
     "NeuroSymbolicExecutor",

@@ -16,6 +16,7 @@ from daneel.registry import Entry, Registry
 
 if TYPE_CHECKING:
     from daneel.agents.calibration.calibrate import Calibration
+    from daneel.agents.calibration.logs import Log
     from daneel.agents.calibration.method import Progress
     from daneel.agents.calibration.recipe import Recipe
     from daneel.agents.calibration.uncertainty import Uncertainty
@@ -61,6 +62,10 @@ class Options:
     every: float | None = None
     """Seconds from the start of one rollout to the next, in the place of the recipe's."""
 
+    structure: str | None = None
+    """One of the recipe's structures by name; `auto` tries all of them by cross-validation on these
+    logs and takes the simplest that is as good as the best."""
+
     measured_torque: bool | None = None
     """Drive with the measured torque in the place of the command."""
 
@@ -70,6 +75,10 @@ class Options:
     posterior: Literal["bootstrap", "neural"] = "bootstrap"
     """How samples of the parameters are drawn: refits, or a network that follows blind valleys
     but is too sure of the rest."""
+
+    residual: bool = False
+    """Learn the torque that the model lacks with a small network, from two thirds of the logs; it
+    is kept if rollouts of the other third get better."""
 
     tracker: str = "none"
     """Where to follow the search: none, wandb or trackio."""
@@ -98,6 +107,7 @@ def calibrate(options: Options) -> int:
     """Reads the logs, searches, saves the folder, prints parameters and errors."""
     from daneel.agents.calibration import calibrate as core
     from daneel.agents.calibration.logs import read_logs
+    from daneel.agents.calibration.structures import choose_structure
 
     recipe = _recipe(options)
     if not options.logs:
@@ -108,6 +118,9 @@ def calibrate(options: Options) -> int:
     for log in logs:
         for note in log.notes:
             print(f"{log.name}: {note}", file=sys.stderr)
+    if options.structure is not None:
+        recipe = choose_structure(recipe, logs, options.structure, say=_say)
+        print(f"structure: {recipe.tree['structure']['chosen']}", file=sys.stderr)
     watch = _Watch(options)
     try:
         found = core.calibrate(recipe, logs, watch)
@@ -116,10 +129,29 @@ def calibrate(options: Options) -> int:
     folder = core.save(found, recipe, logs, options.out)
     spread = _complete(options, found, folder)
     print(describe(found, spread))
+    if options.residual:
+        print(_residual(found, recipe, logs, folder))
     for line in (*found.warnings, *notes):
         print(line, file=sys.stderr)
     print(f"calibration: {folder}", file=sys.stderr)
     return 0
+
+
+def _residual(found: Calibration, recipe: Recipe, logs: Sequence[Log], folder: Path) -> str:
+    """Learns a residual actuator, saves it if it was kept, says what came of it."""
+    import torch
+
+    from daneel.agents.calibration.residual_calibration import learn_residual
+    from daneel.evaluation.calibration_outputs import note_residual
+
+    generator = torch.Generator().manual_seed(0)
+    result = learn_residual(found, logs, generator, recipe.settings.measured_torque)
+    note_residual(folder, result, seed=0)
+    return f"residual actuator {result.message}"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _complete(options: Options, found: Calibration, folder: Path) -> Uncertainty:
@@ -169,7 +201,7 @@ class _Watch:
             self._tracker.log({"calibration/cost": progress.cost}, progress.evaluations)
         if time.monotonic() - self._shown > 5.0:
             self._shown = time.monotonic()
-            print(f"{progress.evaluations} rollouts, cost {progress.cost:.6g}", file=sys.stderr)
+            print(f"{progress.evaluations} candidates, cost {progress.cost:.6g}", file=sys.stderr)
 
     def finish(self) -> list[str]:
         return [] if self._tracker is None else self._tracker.finish()
@@ -199,6 +231,8 @@ def describe(found: Calibration, spread: Uncertainty) -> str:
         was, now = (float(error.rmse[at]) for error in errors)
         lines.append(f"RMSE after {horizon:g} s: {was:.4g} -> {now:.4g} rad")
     lines.append(f"motion foreseen: {found.before:.1%} -> {found.explained:.1%}")
+    noise = ", ".join(f"{key.split('/')[1]} {value:.3g}" for key, value in found.noise.items())
+    lines.append(f"noise of the position sensors: {noise} rad")
     return "\n".join(lines)
 
 

@@ -89,9 +89,12 @@ def evaluate(options: Options) -> tuple[dict[str, HorizonErrors], list[str]]:
     Raises:
         CalibrationError: Folder, logs or model cannot be read, or no window is long enough.
     """
-    from daneel.agents.calibration.calibrate import load_values
-    from daneel.agents.calibration.horizons import horizon_errors
+    from daneel.agents.calibration.calibrate import doubts, load_values
+    from daneel.agents.calibration.horizons import explained, horizon_errors
     from daneel.agents.calibration.logs import read_logs
+    from daneel.agents.calibration.residual_actuator import FILE as RESIDUAL
+    from daneel.agents.calibration.residual_actuator import load_residual
+    from daneel.agents.calibration.residual_calibration import residual_errors
     from daneel.agents.calibration.windows import cut_windows
 
     recipe = _recipe(options)
@@ -107,10 +110,18 @@ def evaluate(options: Options) -> tuple[dict[str, HorizonErrors], list[str]]:
         path.stem if path.is_file() else path.name: load_values(path) for path in options.against
     }
     notes = [f"{log.name}: {note}" for log in logs for note in log.notes]
-    return {
+    seconds = windows.steps * windows.dt
+    notes += doubts(explained(robot, sets["calibrated"], windows), seconds)
+    errors = {
         name: horizon_errors(robot, values, windows, options.horizons)
         for name, values in sets.items()
-    }, notes
+    }
+    if (options.calibration / RESIDUAL).is_file():
+        network = load_residual(options.calibration)
+        errors["with residual"] = residual_errors(
+            robot, sets["calibrated"], windows, network, options.horizons
+        )
+    return errors, notes
 
 
 def table(errors: Mapping[str, HorizonErrors]) -> str:

@@ -38,13 +38,13 @@ class Options:
     """A run folder, with --property."""
 
     property: Path | None = None
-    """The property of the run's actor, a .yaml file."""
+    """The property of the run's actor, or of --onnx, a .yaml file."""
 
     which: str = "latest"
     """Checkpoint of the run: latest or step-N."""
 
     onnx: Path | None = None
-    """A network, .onnx or .onnx.gz, with --vnnlib."""
+    """A network, .onnx or .onnx.gz, with --vnnlib or --property."""
 
     vnnlib: Path | None = None
     """Its property, .vnnlib or .vnnlib.gz."""
@@ -68,12 +68,12 @@ class Options:
             ConfigError: None, or several, or half of one.
         """
         given = (self.run is not None, self.onnx is not None, self.instances is not None)
-        whole = (self.run is None) == (self.property is None)
-        whole = whole and (self.onnx is None) == (self.vnnlib is None)
-        if sum(given) != 1 or not whole:
+        asked = (self.property is not None, self.vnnlib is not None)
+        whole = sum(asked) == (0 if self.instances is not None else 1)
+        if sum(given) != 1 or not whole or (self.run is not None and self.property is None):
             raise ConfigError(
                 "It is not clear what to verify. Expected RUN with --property, --onnx with "
-                "--vnnlib, or --instances. Type `daneel verify --help`."
+                "--vnnlib or --property, or --instances. Type `daneel verify --help`."
             )
         if not self.timeout > 0 or self.workers < 1:
             raise ConfigError(
@@ -87,8 +87,9 @@ def run(options: Options) -> int:
     if options.instances is not None:
         _many(options)
         return 0
-    if options.onnx is not None and options.vnnlib is not None:
-        found = verify_files(options.onnx, options.vnnlib, options.timeout, _seconds_alive())
+    question = options.vnnlib or options.property
+    if options.onnx is not None and question is not None:
+        found = verify_files(options.onnx, question, options.timeout, _seconds_alive())
     else:
         found = _verify_run(options)
     if options.json:
@@ -99,12 +100,12 @@ def run(options: Options) -> int:
     return 0
 
 
-def verify_files(onnx: Path, vnnlib: Path, timeout: float, used: float = 0.0) -> dict[str, Any]:
-    """The verdict on a network and a property in the competition's formats, as plain data.
+def verify_files(onnx: Path, question: Path, timeout: float, used: float = 0.0) -> dict[str, Any]:
+    """The verdict on a network and a property in files, as plain data.
 
     Args:
         onnx: The network.
-        vnnlib: The property.
+        question: The property, VNN-LIB or YAML.
         timeout: Seconds of wall time.
         used: How many of them are spent already.
     """
@@ -113,6 +114,7 @@ def verify_files(onnx: Path, vnnlib: Path, timeout: float, used: float = 0.0) ->
 
     from daneel.alignment.verification import (
         Budget,
+        load_property,
         onnx_replay,
         read_onnx,
         read_vnnlib,
@@ -120,13 +122,15 @@ def verify_files(onnx: Path, vnnlib: Path, timeout: float, used: float = 0.0) ->
     )
 
     torch.set_num_threads(1)
-    graph, wanted = read_onnx(onnx), read_vnnlib(vnnlib)
+    graph = read_onnx(onnx)
+    yaml = question.suffix in (".yaml", ".yml")
+    wanted = load_property(question, graph.outputs) if yaml else read_vnnlib(question)
     replay = onnx_replay(onnx)
     left = max(LEAST, timeout - SPARE - (time.perf_counter() - began))
     result = verify(graph, wanted, Budget(seconds=left), [replay])
     return {
         "onnx": str(onnx),
-        "vnnlib": str(vnnlib),
+        "vnnlib": str(question),
         **_facts(result),
         "seconds": round(time.perf_counter() - began, 3),
     }
@@ -194,7 +198,8 @@ def _proof(found: Any) -> str:
     if found.result.verdict != "holds":
         return ""
     if found.anew:
-        return "proved from scratch; the certificate is kept with the run"
+        kept = "; the certificate is kept with the run" if found.stored else ""
+        return f"proved from scratch{kept}"
     return (
         f"re-proved from its certificate: {found.kept} of {found.cells} cells kept without "
         f"bounding them, {found.bounded} boxes bounded again"

@@ -14,6 +14,8 @@ from daneel.agents.calibration.calibrate import Calibration
 from daneel.agents.calibration.column_map import read_yaml
 from daneel.agents.calibration.posterior import Bootstrap, Sampler
 from daneel.agents.calibration.randomization import from_posterior
+from daneel.agents.calibration.residual_actuator import FILE as RESIDUAL
+from daneel.agents.calibration.residual_actuator import ResidualResult
 from daneel.agents.calibration.uncertainty import LEVEL, Uncertainty, uncertainty
 from daneel.evaluation import calibration_report
 from daneel.files import replace_text
@@ -47,13 +49,28 @@ def complete(
     drawn.save(folder)
     targets = {one.name: one.targets for one in problem.parameters.parameters}
     from_posterior(drawn, targets).save(folder)
-    _note_intervals(folder / "calibration.yaml", spread, drawn.method)
+    _note_intervals(folder / "calibration.yaml", spread, drawn.method, seed)
     calibration_report.write(folder, found, spread, title)
     return spread
 
 
-def _note_intervals(path: Path, spread: Uncertainty, posterior: str) -> None:
-    """Puts the intervals and the blind groups into `calibration.yaml`."""
+def note_residual(folder: Path, result: ResidualResult, seed: int) -> None:
+    """Saves the network if it was kept, and says in `calibration.yaml` what came of it."""
+    path = folder / "calibration.yaml"
+    tree = read_yaml(path)
+    tree["residual"] = {
+        "kept": result.network is not None, "rmse_before": result.before,
+        "rmse": result.after, "epochs": result.epochs,
+    }  # fmt: skip
+    tree["seeds"] = {**(tree.get("seeds") or {}), "residual": seed}
+    (folder / RESIDUAL).unlink(missing_ok=True)  # of a calibration that lay here before
+    if result.network is not None:
+        result.network.save(folder)
+    replace_text(path, yaml.safe_dump(tree, sort_keys=False))
+
+
+def _note_intervals(path: Path, spread: Uncertainty, posterior: str, seed: int) -> None:
+    """Puts the intervals, the blind groups and the seed into `calibration.yaml`."""
     tree = read_yaml(path)
     for name, low, high, method in zip(
         spread.names, spread.low, spread.high, spread.methods, strict=True
@@ -67,4 +84,5 @@ def _note_intervals(path: Path, spread: Uncertainty, posterior: str) -> None:
         for group in spread.identifiability.combinations
     ]  # fmt: skip
     tree["posterior"] = posterior
+    tree["seeds"] = {**(tree.get("seeds") or {}), "posterior": seed}
     replace_text(path, yaml.safe_dump(tree, sort_keys=False))

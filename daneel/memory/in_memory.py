@@ -98,8 +98,9 @@ class InMemoryStore(Closing):
             raise MemoryStoreError("The store is closed. Open it again with open_store(...).")
 
 
-BLOCK = 512
-"""Rows that are widened to float64 at a time."""
+BLOCK_BYTES = 1 << 16
+"""What rows widened to float64 take at a time: more comes from the system by itself, and an
+allocator that has given it back once keeps the next in the process."""
 
 
 def score_all(
@@ -112,8 +113,9 @@ def score_all(
     differently: equal vectors have equal scores.
     """
     wide, scores = queries.astype(np.float64), np.empty((len(queries), len(vectors)), np.float32)
-    for start in range(0, len(vectors), BLOCK):
-        part = slice(start, start + BLOCK)
+    rows = max(1, BLOCK_BYTES // (8 * max(1, vectors.shape[1])))
+    for start in range(0, len(vectors), rows):
+        part = slice(start, start + rows)
         others = vectors[part].astype(np.float64)
         with np.errstate(over="ignore"):  # beyond float32 a score is infinite
             for row, query in zip(scores, wide, strict=True):

@@ -207,8 +207,12 @@ def test_a_release_replaces_the_one_before(judged: Candidate) -> None:
 def test_a_later_candidate_that_fails_leaves_the_release(judged: Candidate) -> None:
     """A later candidate that fails leaves the release."""
     run = released(judged)
-    save_report(run_gate(judged, [CheckSpec("no_such_check")]), run)
-    verify_released(run, judged.weights)
+    before = {file.name: file.read_bytes() for file in verify_released(run).iterdir()}
+    report = run_gate(judged, [CheckSpec("no_such_check")])
+    save_report(report, run)
+    assert not report.passed
+    folder = verify_released(run, judged.weights)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
 def test_a_crash_in_the_middle_leaves_no_release(

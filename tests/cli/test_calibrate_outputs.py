@@ -73,6 +73,22 @@ def test_evaluate_compares_with_others_on_an_unseen_log(
     assert record["rmse"]["calibrated"][1] < record["rmse"]["theirs"][1]
 
 
+def test_evaluate_says_when_a_log_is_of_another_robot(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And does not for one of the same."""
+    rows = np.genfromtxt(folder / "log1.csv", delimiter=",", skip_header=1)
+    rows[:, 1] = np.cumsum(np.random.default_rng(0).normal(0, 0.02, len(rows)))
+    rows[:, 2] = np.gradient(rows[:, 1], 0.002)
+    other = folder / "other.csv"
+    np.savetxt(other, rows, delimiter=",", header="t,angle,speed,torque", comments="")
+    arguments = ["calibrate", "evaluate", "--calibration", f"{folder}/out", "--horizons", "0.5"]
+    assert main([*arguments, "--logs", f"{other}"]) == 0
+    assert "Is this the log of another robot" in capsys.readouterr().out
+    assert main([*arguments, "--logs", f"{folder}/log1.csv"]) == 0
+    assert "another robot" not in capsys.readouterr().out
+
+
 def test_evaluate_without_a_log_says_what_to_type(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,10 +1,15 @@
 """A deployed policy calibrates itself: from a few samples to gains that fit the machine it is on.
 
-`EmbodiedCalibration` has a policy tuned in the nominal source simulator. On a machine it acts with
-some noise, infers from what it saw which parameters the machine has (`inference.py`), takes the
-bias off its sensors and tunes its gains again in simulators drawn from that posterior
-(`tuning.py`). The recipe is that of SimOpt (Chebotar et al. 2019, arXiv 1810.05687) and of system
-identification before it; what differs is the way to the posterior, by replays of short stretches.
+`EmbodiedCalibration` has a policy tuned in the nominal source simulator. On a machine there are two
+ways on, which may be combined:
+
+- Slow and thorough: it acts with some noise, infers from what it saw which parameters the machine
+  has (`inference.py`), makes up for bias, strength and delay, and tunes its gains again in
+  simulators drawn from that posterior (`tuning.py`). The recipe is that of SimOpt (Chebotar et al.
+  2019, arXiv 1810.05687); what differs is the way to the posterior, by replays of short stretches.
+- Rapid: gains that are a function of the parameters (`conditioned.py`) are fed a running guess from
+  the last decisions (`rapid.py`), from the first episode on. The guess may begin with the posterior
+  above; nothing is tuned on the machine.
 """
 
 from __future__ import annotations
@@ -14,10 +19,13 @@ from dataclasses import dataclass, field
 import gymnasium as gym
 import numpy as np
 
+from daneel.agents.calibration.conditioned import ConditionedConfig, tune_conditioned
 from daneel.agents.calibration.controllers import CONTROLLERS
 from daneel.agents.calibration.history import Run, probe
 from daneel.agents.calibration.inference import InferenceConfig, Posterior, infer
-from daneel.agents.calibration.tuning import Policy, TuningConfig, tune
+from daneel.agents.calibration.policy import Policy
+from daneel.agents.calibration.rapid import RapidConfig, RapidPolicy, train_rapid
+from daneel.agents.calibration.tuning import TuningConfig, tune
 from daneel.envs.twins import Task
 from daneel.errors import ConfigError
 
@@ -30,6 +38,10 @@ class CalibrationConfig:
     """Of the policy, at home and each time again."""
     inference: InferenceConfig = field(default_factory=InferenceConfig)
     """Of the parameters."""
+    conditioned: ConditionedConfig = field(default_factory=ConditionedConfig)
+    """Of gains as a function of the parameters, at home."""
+    rapid: RapidConfig = field(default_factory=RapidConfig)
+    """Of the network that guesses the parameters, at home."""
     dither: float = 0.3
     """Standard deviation of the noise on the actions while it looks, as a share of full force."""
     draws: int = 24
@@ -64,6 +76,7 @@ class EmbodiedCalibration:
         """
         self.task, self.config = task, config or CalibrationConfig()
         self._seed = seed
+        self._rapid: RapidPolicy | None = None
         self._controller = CONTROLLERS.load(task.name)
         nominal = task.space.nominal[None]
         self.policy = tune(task, self._controller, nominal, self._rng(0), self.config.tuning)
@@ -73,6 +86,19 @@ class EmbodiedCalibration:
         """The source policy tuned again over the whole prior: plain domain randomisation."""
         rng = self._rng(1)
         return self._again(self.task.space.draw(rng, self.config.draws), rng)
+
+    def rapid(self) -> RapidPolicy:
+        """A policy that guesses its machine as it acts; it takes no sample to make.
+
+        With samples, `calibration.rapid().believing(adapted.posterior)` begins where they ended.
+        """
+        if self._rapid is None:
+            rng, task = self._rng(4), self.task
+            conditioned = tune_conditioned(
+                task, self._controller, self.policy.gains, rng, self.config.conditioned
+            )
+            self._rapid = train_rapid(conditioned, rng, self.config.rapid)
+        return self._rapid
 
     def look(self, env: gym.Env, samples: int) -> list[Run]:
         """Acts on the machine for exactly `samples` observations.

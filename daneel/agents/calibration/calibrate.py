@@ -1,13 +1,14 @@
 """Logs and a recipe in, a calibration out; saved as a folder that every later verb reads.
 
 calibration.yaml   parameters with intervals, targets, quality, method, versions, logs
-model.xml          the calibrated model as MJCF
+model.xml          the calibrated model as MJCF, and model.urdf
 recipe.yaml        the recipe
 fit.npz            theta, covariance, residuals and Jacobian
 """
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import platform
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ from daneel.agents.calibration.method import Watch
 from daneel.agents.calibration.problem import CalibrationError, Fit, Floats
 from daneel.agents.calibration.recipe import Recipe
 from daneel.agents.calibration.rollout_problem import RolloutProblem, describe_instability
+from daneel.agents.calibration.sensor_noise import sensor_noise
 from daneel.files import replace_text
 
 POOR = 0.8
@@ -56,6 +58,14 @@ class Calibration:
     def values(self) -> dict[str, float]:
         """Values of all targets that the calibration sets."""
         return self.problem.parameters.nominal(self.fit.theta)
+
+    @property
+    def noise(self) -> dict[str, float]:
+        """Standard deviation of each position sensor, by its target."""
+        windows = self.problem.windows
+        errors = self.problem.simulate(self.fit.theta[None])[0] - windows.q
+        pairs = zip(windows.joints, sensor_noise(errors), strict=True)
+        return {f"sensor/{joint}/noise": float(f"{spread:.4g}") for joint, spread in pairs}
 
     @property
     def intervals(self) -> Floats:
@@ -92,13 +102,7 @@ def judge(problem: RolloutProblem, fit: Fit) -> Calibration:
     values = problem.parameters.nominal
     share = explained(problem.simulator, values(fit.theta), problem.windows)
     before = explained(problem.simulator, values(problem.initial), problem.windows)
-    warnings = []
-    if not share >= POOR:
-        warnings.append(
-            f"Poor fit: the calibrated model foresees {max(share, 0.0):.0%} of the motion over "
-            f"{problem.windows.steps * problem.windows.dt:.3g} s, {POOR:.0%} were expected. Is "
-            "this the log of another robot, or does the model lack something that moves it?"
-        )
+    warnings = doubts(share, problem.windows.steps * problem.windows.dt)
     if not fit.converged:
         warnings.append(f"The search was cut short ({fit.message}): more iterations may help.")
     span = EDGE * (problem.high - problem.low)
@@ -109,6 +113,17 @@ def judge(problem: RolloutProblem, fit: Fit) -> Calibration:
     return Calibration(problem, fit, share, before, tuple(warnings))
 
 
+def doubts(share: float, seconds: float) -> list[str]:
+    """What has to be said of rollouts of so many seconds that foresee this share of the motion."""
+    if share >= POOR:
+        return []
+    return [
+        f"Poor fit: the calibrated model foresees {max(share, 0.0):.0%} of the motion over "
+        f"{seconds:.3g} s, {POOR:.0%} were expected. Is this the log of another robot, are its "
+        "units right (degrees for radians?), or does the model lack something that moves it?"
+    ]
+
+
 def save(calibration: Calibration, recipe: Recipe, logs: Sequence[Log], folder: Path) -> Path:
     """Writes a calibration folder and returns its path.
 
@@ -117,11 +132,12 @@ def save(calibration: Calibration, recipe: Recipe, logs: Sequence[Log], folder: 
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump(summary(calibration, recipe, logs), sort_keys=False)
+        tree = summary(calibration, recipe, logs)
+        tree["urdf"] = _save_model(calibration, folder)
+        text = yaml.safe_dump(tree, sort_keys=False)
         replace_text(folder / "calibration.yaml", text)
         replace_text(folder / "recipe.yaml", yaml.safe_dump(_plain(recipe), sort_keys=False))
         _save_fit(calibration.fit, folder / "fit.npz")
-        _save_model(calibration, folder / "model.xml")
     except OSError as error:
         raise CalibrationError(
             f"{folder} cannot be written: {error}. Expected a folder of yours. Give another one "
@@ -153,10 +169,13 @@ def summary(calibration: Calibration, recipe: Recipe, logs: Sequence[Log]) -> di
         "interval": "95 %, from the Gauss-Newton covariance of the fit",
         "units": "SI, radians",
         "targets": calibration.values,
+        "sensor_noise": calibration.noise,
         "model": str(recipe.model) if recipe.model else None,
         "recipe": recipe.origin,
+        "structure": recipe.tree.get("structure"),
         "joints": list(problem.windows.joints),
-        "method": dict(recipe.tree.get("method") or {"name": "least-squares"}),
+        "method": {"name": "least-squares", **dict(recipe.tree.get("method") or {})},
+        "seeds": seeds(recipe.method()),
         "quality": {
             "explained": round(calibration.explained, 6),
             "explained_before": round(calibration.before, 6),
@@ -178,6 +197,18 @@ def summary(calibration: Calibration, recipe: Recipe, logs: Sequence[Log]) -> di
         },
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
+
+
+def seeds(method: Any) -> dict[str, int]:
+    """Seeds of a method and of what it is made of, by the name of the field."""
+    found: dict[str, int] = {}
+    for field in dataclasses.fields(method):
+        value = getattr(method, field.name)
+        if field.name == "seed":
+            found["search"] = int(value)
+        elif dataclasses.is_dataclass(value):
+            found |= seeds(value)
+    return found
 
 
 def load_values(path: Path) -> dict[str, float]:
@@ -212,12 +243,23 @@ def _save_fit(fit: Fit, path: Path) -> None:
     )
 
 
-def _save_model(calibration: Calibration, path: Path) -> None:
-    simulator = calibration.problem.simulator
-    if isinstance(simulator, PlanarArm):
-        replace_text(path, arm_mjcf(simulator, calibration.values))
-        return
-    from daneel.agents.calibration.mujoco_model import MujocoRobot
+def _save_model(calibration: Calibration, folder: Path) -> str:
+    """Writes model.xml and model.urdf; says why there is no URDF where there is none."""
+    from daneel.agents.calibration.mujoco_model import MujocoRobot, compiled
+    from daneel.agents.calibration.urdf import urdf
 
-    if isinstance(simulator, MujocoRobot):
+    simulator, path = calibration.problem.simulator, folder / "model.xml"
+    if isinstance(simulator, PlanarArm):
+        text = arm_mjcf(simulator, calibration.values)
+        replace_text(path, text)
+        model = compiled(text)
+    elif isinstance(simulator, MujocoRobot):
         simulator.save(path, calibration.values)
+        model = simulator.apply(calibration.values)
+    else:
+        return "none: this robot is no tree of bodies"
+    try:
+        replace_text(folder / "model.urdf", urdf(model))
+    except CalibrationError as error:
+        return f"none: {error}"
+    return "model.urdf"

@@ -13,7 +13,7 @@ import numpy as np
 
 from daneel.agents.calibration.least_squares import LeastSquares
 from daneel.agents.calibration.method import Ledger, Watch
-from daneel.agents.calibration.problem import Fit, Problem
+from daneel.agents.calibration.problem import Fit, Problem, free
 from daneel.errors import ConfigError, MissingExtraError
 
 
@@ -56,6 +56,9 @@ class Cma:
         ledger = Ledger(problem, watch)
         ledger.residuals(problem.initial[None])
         span = problem.high - problem.low
+        moves = np.flatnonzero(free(problem))
+        if not len(moves):
+            return ledger.fit(True, "every parameter is fixed")
         options: dict[str, Any] = {
             "bounds": [0.0, 1.0],
             "maxiter": self.generations,
@@ -65,12 +68,14 @@ class Cma:
         }
         if self.population:
             options["popsize"] = self.population
-        search = cma.CMAEvolutionStrategy(
-            (problem.initial - problem.low) / span, self.spread, options
-        )
+        start = np.full(max(2, len(moves)), 0.5)  # the package cannot do with one: the other idles
+        start[: len(moves)] = (problem.initial - problem.low)[moves] / span[moves]
+        search = cma.CMAEvolutionStrategy(start, self.spread, options)
         while not search.stop():
             asked = search.ask()
-            found = ledger.residuals(problem.low + np.clip(asked, 0.0, 1.0) * span)
+            tried = np.tile(problem.low, (len(asked), 1))
+            tried[:, moves] += np.clip(asked, 0.0, 1.0)[:, : len(moves)] * span[moves]
+            found = ledger.residuals(tried)
             costs = 0.5 * np.sum(found * found, axis=1)
             search.tell(asked, np.where(np.isfinite(costs), costs, 1e300).tolist())
         reasons = ", ".join(search.stop() or ())

@@ -11,12 +11,9 @@ from dataclasses import dataclass
 import gymnasium as gym
 import numpy as np
 
-from daneel.agents.calibration.tuning import Policy
+from daneel.agents.calibration.policy import Acting, Actor, Dithered
 from daneel.envs.twins import Task
 from daneel.envs.twins.parameters import Floats
-
-_SMOOTH = 0.8
-"""Of the dither from one decision to the next."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ def first(runs: Sequence[Run], samples: int) -> list[Run]:
 def probe(
     env: gym.Env,
     task: Task,
-    policy: Policy,
+    policy: Actor,
     samples: int,
     rng: np.random.Generator,
     dither: float = 0.3,
@@ -68,23 +65,20 @@ def probe(
 
 
 def _run(
-    env: gym.Env, task: Task, policy: Policy, length: int, rng: np.random.Generator, dither: float
+    env: gym.Env, task: Task, policy: Actor, length: int, rng: np.random.Generator, dither: float
 ) -> Run:
     observation, _ = env.reset(seed=int(rng.integers(2**31)))
+    acting = Dithered(policy.begin(), rng, dither)
     sensed, actions = [observation["state"]], []
-    noise = np.zeros(task.actuators)
     for at in range(length):
-        fresh = rng.standard_normal(task.actuators)
-        noise = _SMOOTH * noise + dither * np.sqrt(1 - _SMOOTH**2) * fresh
-        action = np.clip(decide(policy, task, observation, at) + noise, -1, 1)
-        observation, *_ = env.step(action)
+        actions.append(decide(acting, task, observation, at))
+        observation, *_ = env.step(actions[-1])
         sensed.append(observation["state"])
-        actions.append(action)
     return Run(np.asarray(sensed, float), np.asarray(actions, float))
 
 
-def decide(policy: Policy, task: Task, observation: dict[str, np.ndarray], at: int) -> Floats:
-    """The policy's action [A] for the observation of decision number `at`."""
+def decide(acting: Acting, task: Task, observation: dict[str, np.ndarray], at: int) -> Floats:
+    """The action [A] for the observation of decision number `at`."""
     goals = np.asarray(observation.get("goal", np.zeros(0)), float)[None]
     sensed = np.asarray(observation["state"], float)[None]
-    return policy.act(sensed, goals, at * task.decision_seconds)[0]
+    return acting.act(sensed, goals, at * task.decision_seconds)[0]

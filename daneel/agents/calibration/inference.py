@@ -7,7 +7,8 @@ an episode is known up to the spread of resets, which is what makes the bias of 
 
 Parameters live in units of their prior's range, 0 to 1. Residuals are divided by a scale for each
 sensor, the larger of its noise and of what the simulator cannot explain (it is another engine),
-and weighted by Huber's function. The posterior is normal around the best (Laplace).
+and weighted by Huber's function. The posterior is normal around the best (Laplace). The noise of
+the sensors is what makes residuals at the best as large as they are.
 
 Legend: N candidates, S stretches, L decisions in a stretch, Q joints, P parameters, U of them
 inferred, R residuals.
@@ -19,7 +20,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from daneel.agents.calibration.history import Run
 from daneel.agents.calibration.problem import jacobian
@@ -62,33 +62,28 @@ class Posterior:
     """What is known of the parameters after a history."""
 
     mean: Floats
-    """In units of the prior's range [P]; the noise stays in the middle."""
+    """In units of the prior's range [P]."""
     root: Floats
-    """Times standard normal numbers [U], the spread of the inferred ones [U, U]."""
-    free: NDArray[np.int64]
-    """Which parameters were inferred [U]."""
+    """Times standard normal numbers [P], the spread [P, P]."""
     task: Task
     """Whose parameters."""
 
     def draw(self, rng: np.random.Generator, count: int) -> Floats:
-        """Parameters [count, P]; what is not inferred comes from the prior."""
-        unit = rng.random((count, len(self.mean)))
-        normal = rng.standard_normal((count, len(self.free)))
-        unit[:, self.free] = self.mean[self.free] + normal @ self.root.T
-        return self.task.space.from_unit(unit)
+        """Parameters [count, P], within the prior's ranges."""
+        normal = rng.standard_normal((count, len(self.mean)))
+        return self.task.space.from_unit(self.mean + normal @ self.root.T)
 
     @property
     def values(self) -> dict[str, float]:
-        """The best value of each parameter that was inferred."""
+        """The best value of each parameter."""
         best = self.task.space.from_unit(self.mean)
-        return {self.task.space.names[at]: float(best[at]) for at in self.free}
+        return dict(zip(self.task.space.names, map(float, best), strict=True))
 
     @property
     def deviations(self) -> dict[str, float]:
         """Standard deviations of the same, in units of the prior's range."""
         deviations = np.sqrt((self.root**2).sum(axis=1))
-        names = [self.task.space.names[at] for at in self.free]
-        return dict(zip(names, map(float, deviations), strict=True))
+        return dict(zip(self.task.space.names, map(float, deviations), strict=True))
 
 
 class HistoryProblem:
@@ -106,13 +101,15 @@ class HistoryProblem:
             most: Keep about so many stretches, evenly chosen; None keeps all.
         """
         self.task = task
-        unused = (NOISE,)  # of a sensor: it moves nothing, and is seen in the scales
-        self.free = np.array([p for p in range(len(task.space.names)) if p not in unused])
+        # Noise moves nothing; it is seen in the size of what is left.
+        self.free = np.array([p for p in range(len(task.space.names)) if p != NOISE])
         self.names = tuple(task.space.names[at] for at in self.free)
         size = len(self.free)
         self.low, self.high = np.zeros(size), np.ones(size)
         self.initial = task.space.to_unit(task.space.nominal)[self.free]
         self.prior_std = np.full(size, PRIOR_STD)
+        self._units = np.array(task.noise)[[*range(task.joints)] * 2]
+        self._units[task.joints :] *= VELOCITY_NOISE
         self._cut(runs, length, most)
         self._first = np.array([run.sensed[0, : task.joints] for run in runs])
         stretch = np.repeat(np.arange(len(self._start)), length * 2 * task.joints)
@@ -127,12 +124,20 @@ class HistoryProblem:
         count = len(theta)
         parameters = self._parameters(theta)
         bias = parameters[:, None, len(COMMON) :]
-        noise = np.array(self.task.noise)
-        units = np.concatenate([noise, VELOCITY_NOISE * noise])
-        replays = (self._replay(parameters) - self._sensed) / units
+        noise, units = np.array(self.task.noise), self._units
+        replays = (self._replay(parameters, self._start) - self._sensed) / units
         spread = np.sqrt(np.square(self.task.spread) / 3 + noise**2)
         resets = (np.array(self.task.home) + bias - self._first) / spread
         return np.concatenate([replays.reshape(count, -1), resets.reshape(count, -1)], axis=1)
+
+    def echo(self, theta: Floats, rng: np.random.Generator) -> Floats:
+        """What nominal noise alone makes of the residuals [R] at `theta` [P], by simulation."""
+        parameters = self._parameters(theta[None])
+        start, sensed = (rng.standard_normal(of.shape) for of in (self._start, self._sensed))
+        moved = self._replay(parameters, self._start + self._units * start)
+        replays = (moved - self._replay(parameters, self._start)) / self._units - sensed
+        resets = rng.standard_normal(int(self.is_reset.sum()))
+        return np.concatenate([replays.ravel(), resets])
 
     def _parameters(self, theta: Floats) -> Floats:
         unit = np.full((len(theta), len(self.task.space.names)), 0.5)
@@ -156,12 +161,12 @@ class HistoryProblem:
         self._actions = np.array(actions)[kept_ones]  # [S, L, A]
         self._sent = np.array(sent)[kept_ones]  # [S, 4, A]
 
-    def _replay(self, parameters: Floats) -> Floats:
-        """What the sensors would say in every stretch [N, S, L, 2 Q]."""
+    def _replay(self, parameters: Floats, start: Floats) -> Floats:
+        """What the sensors would say in every stretch from sensed starts [N, S, L, 2 Q]."""
         count, stretches, joints = len(parameters), len(self._start), self.task.joints
         rows = np.repeat(parameters, stretches, axis=0)
         plant = Plant(self.task, MujocoEngine(self.task, rows), rows)
-        start = np.tile(self._start, (count, 1))
+        start = np.tile(start, (count, 1))
         true = start[:, :joints] - rows[:, len(COMMON) :]
         plant.begin(true, start[:, joints:], np.tile(self._sent, (count, 1, 1)))
         seen = []
@@ -182,7 +187,7 @@ def infer(
     Args:
         task: Whose simulator explains it.
         runs: What was seen; at least one run is as long as a stretch.
-        rng: Draws the first guesses.
+        rng: Draws the first guesses, and noise to compare with.
         config: How much to search.
     """
     config = config or InferenceConfig()
@@ -192,7 +197,7 @@ def infer(
     theta = _search(few, theta, config.iterations, config.step)
     full = HistoryProblem(task, runs, length)
     theta = _search(full, theta, config.refinements, config.step)
-    return _laplace(full, theta, config.step)
+    return _laplace(full, theta, rng, config.step)
 
 
 def _search(problem: HistoryProblem, theta: Floats, iterations: int, step: float) -> Floats:
@@ -218,16 +223,47 @@ def _first_guess(problem: HistoryProblem, rng: np.random.Generator, count: int) 
     return tried[np.argmin(_costs(problem, tried, scale))]
 
 
-def _laplace(problem: HistoryProblem, theta: Floats, step: float) -> Posterior:
+def _laplace(
+    problem: HistoryProblem, theta: Floats, rng: np.random.Generator, step: float
+) -> Posterior:
     residuals = problem.residuals(theta[None])[0]
     scale = _scales(problem, residuals)
     slopes = jacobian(problem, theta, residuals, step) / scale[:, None]
     weights = _weights(problem, residuals / scale)
     precision = slopes.T @ (weights[:, None] * slopes) + np.eye(len(theta)) / PRIOR_STD**2
-    mean = np.full(len(problem.task.space.names), 0.5)
+    size = len(problem.task.space.names)
+    mean, root = np.empty(size), np.zeros((size, size))
     mean[problem.free] = theta
-    root = np.asarray(np.linalg.cholesky(np.linalg.inv(precision)), float)
-    return Posterior(mean, root, problem.free, problem.task)
+    root[np.ix_(problem.free, problem.free)] = np.linalg.cholesky(np.linalg.inv(precision))
+    mean[NOISE], root[NOISE, NOISE] = _noise(problem, theta, residuals, rng)
+    return Posterior(mean, root, problem.task)
+
+
+def _noise(
+    problem: HistoryProblem, theta: Floats, residuals: Floats, rng: np.random.Generator
+) -> tuple[float, float]:
+    """The noise of the sensors and its deviation, in units of the prior's range.
+
+    Residuals are compared with what noise alone would make of them. A simulator that is wrong
+    makes some larger and none smaller: the sensors it is right about are asked.
+    """
+    echo = problem.echo(theta, rng)
+    channels = [problem.channels == at for at in range(2 * problem.task.joints)]
+    ratios = [_typical(residuals[mine]) / _typical(echo[mine]) for mine in channels]
+    row, space = problem.task.space.nominal.copy(), problem.task.space
+    row[NOISE] = max(float(np.quantile(ratios, 0.25)), 1e-3)
+    seen = space.to_unit(row)[NOISE]
+    wide = float(np.log(space.high[NOISE] / space.low[NOISE]))
+    count = channels[0].sum() / CORRELATED
+    sharp = (wide / 1.2) ** 2 * count  # a median's deviation is 1.2 / sqrt(count) of itself
+    precision = sharp + 1 / PRIOR_STD**2
+    mean = (sharp * seen + 0.5 / PRIOR_STD**2) / precision
+    return float(np.clip(mean, 0.0, 1.0)), float(precision**-0.5)
+
+
+def _typical(values: Floats) -> float:
+    """A robust standard deviation; 1 where nothing could be simulated."""
+    return float(np.nan_to_num(1.48 * np.median(np.abs(values)), nan=1.0)) or 1.0
 
 
 def _scales(problem: HistoryProblem, residuals: Floats) -> Floats:
@@ -235,8 +271,7 @@ def _scales(problem: HistoryProblem, residuals: Floats) -> Floats:
     scales = np.ones_like(residuals)
     for channel in range(2 * problem.task.joints):
         members = problem.channels == channel
-        typical = 1.48 * np.median(np.abs(residuals[members]))
-        scales[members] = max(1.0, float(np.nan_to_num(typical, nan=1.0)))
+        scales[members] = max(1.0, _typical(residuals[members]))
     return scales
 
 

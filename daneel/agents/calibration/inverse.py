@@ -2,7 +2,9 @@
 
 For logs whose torque was measured and whose motion is smooth. Velocities and accelerations are
 those of cubics through the positions around each row (Savitzky and Golay 1964), which look half a
-span ahead; the torque stays as it was measured. Residuals are torques in units of the noise.
+span ahead; the torque stays as it was measured. A torque is seen in the positions later than it is
+reported: `command/J/delay` is that time, found with the rest. Residuals are torques in units of the
+noise.
 """
 
 from __future__ import annotations
@@ -56,7 +58,9 @@ def torques(arm: PlanarArm, values: Values, log: Log, count: int, span: float) -
 
     Args:
         arm: The robot.
-        values: Targets [N]; `command/J/bias` is taken as the sensor's own torque at rest.
+        values: Targets [N]; `command/J/bias` is taken as the sensor's own torque at rest,
+            `command/J/delay` as the time by which positions come after torques, and
+            `sensor/J/bias` is taken off the positions.
         log: The motion.
         count: N.
         span: Length of the cubics in seconds.
@@ -73,13 +77,29 @@ def torques(arm: PlanarArm, values: Values, log: Log, count: int, span: float) -
         whole = value if arm.absolute else np.cumsum(value, axis=1)
         return np.tile(whole.T, (1, count))
 
+    tilt = _each(values, arm, "bias", count, "sensor")  # [N, J]
+    tilt = tilt if arm.absolute else np.cumsum(tilt, axis=1)
     theta = columns(log.q) + (np.pi if arm.upright else 0.0)
+    theta = theta - np.repeat(tilt.T, rows, axis=1)
     needed = terms.torque(theta, columns(speed), columns(change))
-    bias = np.stack(
-        [
-            np.broadcast_to(values.get(f"command/{joint}/bias", np.zeros(count)), (count,))
-            for joint in arm.joints
-        ],
-        axis=1,
-    )
-    return needed.reshape(width, count, rows).transpose(1, 2, 0) - bias[:, None]
+    joint = needed.reshape(width, count, rows).transpose(1, 2, 0)
+    steps = _each(values, arm, "delay", count) / log.dt
+    return _earlier(joint, steps) - _each(values, arm, "bias", count)[:, None]
+
+
+def _each(values: Values, arm: PlanarArm, name: str, count: int, room: str = "command") -> Floats:
+    """A target of the commands (or sensors) of every joint [N, J]."""
+    zero = np.zeros(count)
+    columns = [values.get(f"{room}/{joint}/{name}", zero) for joint in arm.joints]
+    return np.stack([np.broadcast_to(column, (count,)) for column in columns], axis=1)
+
+
+def _earlier(torque: Floats, steps: Floats) -> Floats:
+    """Torques [N, T, J] moved `steps` [N, J] towards the start, interpolated between rows."""
+    if not steps.any():
+        return torque
+    rows = np.arange(torque.shape[1], dtype=float)
+    moved = np.empty_like(torque)
+    for n, joint in np.ndindex(*steps.shape):
+        moved[n, :, joint] = np.interp(rows + steps[n, joint], rows, torque[n, :, joint])
+    return moved

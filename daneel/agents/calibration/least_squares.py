@@ -2,6 +2,7 @@
 
 The Jacobian is by finite differences with all columns simulated in one batch, as in MuJoCo's system
 identification. Several starts are screened in one batch first, for the valleys of friction models.
+A parameter whose bounds are equal is fixed: it stays where it is.
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ from scipy import optimize
 from scipy.stats import qmc
 
 from daneel.agents.calibration.method import Ledger, Watch
-from daneel.agents.calibration.problem import Fit, Floats, Problem, scales
+from daneel.agents.calibration.problem import Fit, Floats, Integers, Problem, free, scales
 from daneel.errors import ConfigError
+
+RESCUE = 64
+"""Candidates within the bounds that are tried when the simulation from the initial one is
+unstable."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,9 @@ class LeastSquares:
     def fit(self, problem: Problem, watch: Watch | None = None) -> Fit:
         """Searches from the best start; see `Method`."""
         ledger = Ledger(problem, watch)
-        ledger.residuals(self._starts(problem))
+        ledger.residuals(self._starts(problem, self.starts))
+        if not np.isfinite(ledger.cost):
+            ledger.residuals(self._starts(problem, RESCUE))
         return ledger.fit(*self.search(ledger))
 
     def search(self, ledger: Ledger) -> tuple[bool, str]:
@@ -56,18 +63,27 @@ class LeastSquares:
         if not np.isfinite(ledger.cost):
             return False, "no candidate could be simulated"
         problem = ledger.problem
-        unit = scales(problem)
+        moves = np.flatnonzero(free(problem))
+        if not len(moves):
+            return True, "every parameter is fixed"
+        unit = scales(problem)[moves]
+        start = np.clip(ledger.theta, problem.low, problem.high)
+
+        def whole(z: Floats) -> Floats:
+            theta = start.copy()
+            theta[moves] = z * unit
+            return theta
 
         def differences(z: Floats) -> Floats:
-            return self._slopes(ledger, z * unit) * unit
+            return self._slopes(ledger, whole(z), moves) * unit
 
         slopes: Any = differences  # scipy's stubs know the names of its own schemes only
 
         found = optimize.least_squares(
-            lambda z: ledger.residuals((z * unit)[None])[0],
-            np.clip(ledger.theta, problem.low, problem.high) / unit,
+            lambda z: ledger.residuals(whole(z)[None])[0],
+            start[moves] / unit,
             jac=slopes,
-            bounds=(problem.low / unit, problem.high / unit),
+            bounds=(problem.low[moves] / unit, problem.high[moves] / unit),
             ftol=self.tolerance,
             xtol=1e-8,
             gtol=1e-10,
@@ -75,19 +91,21 @@ class LeastSquares:
         )
         return bool(found.status > 0), str(found.message)
 
-    def _starts(self, problem: Problem) -> Floats:
-        if not self.starts:
+    def _starts(self, problem: Problem, count: int) -> Floats:
+        """The initial candidate and `count` of a Sobol sequence within the bounds."""
+        if not count:
             return problem.initial[None]
-        draws = qmc.Sobol(len(problem.names), rng=self.seed).random(self.starts)
+        draws = qmc.Sobol(len(problem.names), rng=self.seed).random(count)
         return np.concatenate(
             [problem.initial[None], problem.low + draws * (problem.high - problem.low)]
         )
 
-    def _slopes(self, ledger: Ledger, theta: Floats) -> Floats:
-        """Derivatives of residuals and prior distances [R + Q, P], one batch."""
+    def _slopes(self, ledger: Ledger, theta: Floats, moves: Integers) -> Floats:
+        """Derivatives of residuals and prior distances by the F that move [R + Q, F], one batch."""
         problem = ledger.problem
         size = self.step * scales(problem)
         size = np.where(theta + size > problem.high, -size, size)
-        moved = ledger.residuals(np.concatenate([theta[None], theta + np.diag(size)]))
-        columns = (moved[1:] - moved[0]) / size[:, None]
+        tried = np.concatenate([theta[None], (theta + np.diag(size))[moves]])
+        moved = ledger.residuals(tried)
+        columns = (moved[1:] - moved[0]) / size[moves, None]
         return np.where(np.isfinite(columns).all(axis=1, keepdims=True), columns, 0.0).T

@@ -1,7 +1,9 @@
 """Logs of a robot in SI units on an even clock, with everything that was wrong said.
 
 Commands are held from their row to the next, as an actuator holds them; measured signals are
-interpolated between their rows. Delays stay in the log: they are for the calibration to find.
+interpolated between their rows, or, where a tick of the clock spans several rows, are the mean of
+them: picking one would fold the noise of all higher frequencies into the log. Delays stay in the
+log: they are for the calibration to find.
 Arrays: T rows, J joints.
 """
 
@@ -23,6 +25,8 @@ ROWS = 10
 """Fewer rows than these in one piece are no log."""
 
 
+COARSE = 2.0
+"""Rows in a tick of the clock from which on a tick is their mean."""
 HELD = ("command", "enable")
 """Signals that hold from their row to the next; the others are interpolated."""
 
@@ -219,7 +223,11 @@ def _resampled(
 ) -> Log:
     dt = columns.dt or float(np.median(np.diff(time)))
     grid = time[0] + dt * np.arange(int((time[-1] - time[0]) / dt + 1e-9) + 1)
-    even = {key: _interpolated(grid, time, value) for key, value in raw.items() if key not in HELD}
+    per_tick = dt / max(float(np.median(np.diff(time))), 1e-12)
+    measure = _averaged if per_tick >= COARSE else _interpolated
+    even = {key: measure(grid, time, value) for key, value in raw.items() if key not in HELD}
+    if per_tick >= COARSE:
+        notes += (f"each tick of {dt * 1e3:.3g} ms is the mean of about {per_tick:.2g} rows",)
     if columns.smooth:
         width = max(1, round(columns.smooth / dt)) | 1
         even = {key: _moving_mean(value, width) for key, value in even.items()}
@@ -246,6 +254,24 @@ def _resampled(
 
 def _interpolated(grid: Floats, time: Floats, value: Floats) -> Floats:
     return np.stack([np.interp(grid, time, column) for column in value.T], axis=1)
+
+
+def _averaged(grid: Floats, time: Floats, value: Floats) -> Floats:
+    """Means over the rows within half a tick of each tick [G, J].
+
+    Ticks without rows are interpolated between the others.
+    """
+    tick = np.floor((time - grid[0]) / (grid[1] - grid[0]) + 0.5).astype(int)
+    inside = tick < len(grid)
+    count = np.bincount(tick[inside], minlength=len(grid))
+    filled = count > 0
+
+    def mean(column: Floats) -> Floats:
+        total = np.bincount(tick[inside], weights=column[inside], minlength=len(grid))
+        return total[filled] / count[filled]
+
+    centre = mean(time)
+    return np.stack([np.interp(grid, centre, mean(column)) for column in value.T], axis=1)
 
 
 def _held(grid: Floats, time: Floats, value: Floats) -> Floats:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ from daneel.agents.calibration.windows import Windows
 
 mujoco: Any = _mujoco  # its enums and classes are in no type stub
 
+Step = Callable[[Floats, Floats, Floats, Floats], tuple[Floats, Floats]]
+"""q, dq, command, extra torque [B, J] to the next q and dq; see `residual_actuator`."""
 CHUNK = 512
 """Rollouts whose states are held in memory at once."""
 
@@ -143,6 +145,35 @@ class MujocoRobot:
             mujoco.mj_setConst(model, mujoco.MjData(model))
         return model
 
+    def stepper(self, values: Mapping[str, float], dt: float) -> Step:
+        """One row of a log's clock as a function, with an extra torque at the joints.
+
+        Args:
+            values: Targets of the model.
+            dt: The row in seconds.
+        """
+        model, joints = self.apply(values), (self._addresses, self._dofs, self._actuators)
+        sub = max(1, round(dt / model.opt.timestep))
+        model.opt.timestep = dt / sub
+        addresses, dofs, actuators = joints
+        kinds = mujoco.mjtState
+        spec = int(kinds.mjSTATE_CTRL) | int(kinds.mjSTATE_QFRC_APPLIED)
+        size = mujoco.mj_stateSize(model, kinds.mjSTATE_FULLPHYSICS)
+
+        def step(q: Floats, dq: Floats, command: Floats, extra: Floats) -> tuple[Floats, Floats]:
+            start = np.zeros((len(q), size))
+            start[:, 1 : 1 + model.nq] = model.qpos0
+            start[:, 1 + addresses], start[:, 1 + model.nq + dofs] = q, dq
+            held = np.zeros((len(q), sub, model.nu + model.nv))
+            held[:, :, actuators], held[:, :, model.nu + dofs] = command[:, None], extra[:, None]
+            states, _ = mujoco_rollout.rollout(
+                [model] * len(q), mujoco.MjData(model), start, held, control_spec=spec
+            )
+            end = np.asarray(states)[:, -1]
+            return end[:, 1 + addresses], end[:, 1 + model.nq + dofs]
+
+        return step
+
     def save(self, path: Path, values: Mapping[str, float]) -> None:
         """Writes the calibrated model as MJCF.
 
@@ -174,6 +205,11 @@ def load_robot(
     """
     spec = _read(path)
     return _drivable(spec, str(path), tuple(joints), kind, dict(nominal or {}))
+
+
+def compiled(xml: str) -> Any:
+    """The compiled model of an MJCF text."""
+    return mujoco.MjModel.from_xml_string(xml)
 
 
 def hinges(path: str | Path) -> tuple[str, ...]:

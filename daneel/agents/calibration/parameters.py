@@ -6,7 +6,8 @@
     fixed:
       joint/*/gear: 6
 
-One parameter may drive several targets, each with a factor of its own as `{target: factor}`.
+One parameter may drive several targets, each with a factor of its own as `{target: factor}`. One
+whose bounds are equal is fixed there, as if it stood below `fixed`.
 """
 
 from __future__ import annotations
@@ -47,11 +48,11 @@ class Parameter:
         Raises:
             CalibrationError: Bounds are the wrong way round or leave the initial value out.
         """
-        if not self.low < self.high or not self.low <= self.initial <= self.high:
+        if not self.low <= self.initial <= self.high:
             raise CalibrationError(
                 f"Parameter {self.name!r} starts at {self.initial:g} within {self.low:g} and "
-                f"{self.high:g}. Expected low <= initial <= high and low < high. Mend the "
-                "parameter file."
+                f"{self.high:g}. Expected low <= initial <= high. Mend the parameter file; low = "
+                "high fixes a parameter."
             )
         if not self.prior_std > 0:
             raise CalibrationError(
@@ -166,8 +167,17 @@ def parameter_set(tree: Mapping[str, Any], known: Mapping[str, float], origin: s
         for target in expand(pattern, known)
     }
     at_hand = {**known, **fixed}
-    found = tuple(_parameter(name, entry, at_hand, origin) for name, entry in entries.items())
-    return ParameterSet(found, fixed)
+    found = [_parameter(name, entry, at_hand, origin) for name, entry in entries.items()]
+    free = tuple(parameter for parameter in found if parameter.low < parameter.high)
+    if not free:
+        raise CalibrationError(
+            f"Every parameter in {origin} has equal bounds. Expected one that may move: low < "
+            "high. Mend the parameter file."
+        )
+    for parameter in found:
+        if parameter.low == parameter.high:
+            fixed |= {name: parameter.low * by for name, by in parameter.targets.items()}
+    return ParameterSet(free, fixed)
 
 
 def _parameter(name: str, entry: Any, known: Mapping[str, float], origin: str) -> Parameter:
@@ -183,14 +193,27 @@ def _parameter(name: str, entry: Any, known: Mapping[str, float], origin: str) -
             "initial, low, high, prior_std. Mend the parameter file."
         )
     targets = _targets(entry["targets"], known)
+    noisy = [target for target in targets if target.endswith("/noise")]
+    if noisy:
+        raise CalibrationError(
+            f"Parameter {name!r} in {origin} is {noisy[0]}. Expected a number that moves the "
+            "simulation: noise is measured in what is left and written as "
+            "`sensor_noise` in calibration.yaml. Leave it out."
+        )
     first, factor = next(iter(targets.items()))
-    start = entry.get("initial", known[first] / factor)
+    same = _equal_bounds(entry)
+    start = entry.get("initial", known[first] / factor if same is None else same)
     numbers = {
         key: _number(value, f"{name}.{key}", origin)
         for key, value in {**entry, "initial": start}.items()
         if key != "targets"
     }
     return Parameter(str(name), targets, **numbers)
+
+
+def _equal_bounds(entry: Mapping[str, Any]) -> Any:
+    """The value of a parameter that its bounds fix; None of one that may move."""
+    return entry["low"] if entry["low"] == entry["high"] else None
 
 
 def _targets(given: Any, known: Mapping[str, float]) -> dict[str, float]:

@@ -129,6 +129,11 @@ def scales(problem: Problem) -> Floats:
     return np.maximum((problem.high - problem.low) / 10.0, 1e-12)
 
 
+def free(problem: Problem) -> NDArray[np.bool_]:
+    """Which parameters may move [P]; one whose bounds are equal is fixed."""
+    return problem.high > problem.low
+
+
 def prior_residuals(problem: Problem, theta: Floats) -> Floats:
     """Distances to the priors in standard deviations [N, Q], one column a parameter with a prior.
 
@@ -153,7 +158,7 @@ def jacobian(
     """Derivative of the residuals by finite differences, all columns in one batch [R, P].
 
     Steps go inwards from a bound. A column whose candidate is unstable is tried on the other side
-    and is zero when both are.
+    and is zero when both are. Columns of fixed parameters (low = high) are zero.
 
     Args:
         problem: The problem.
@@ -164,10 +169,15 @@ def jacobian(
     here = problem.residuals(theta[None])[0] if residuals is None else residuals
     size = step * scales(problem)
     size = np.where(theta + size > problem.high, -size, size)
-    moved = problem.residuals(theta + np.diag(size))  # [P, R]
+    moves = np.flatnonzero(free(problem))
+    columns = np.zeros((len(theta), len(here)))
+    if not len(moves):
+        return columns.T
+    moved = problem.residuals((theta + np.diag(size))[moves])  # [F, R]
     broken = ~np.isfinite(moved).all(axis=1)
     if broken.any():
-        size = np.where(broken, -size, size)
-        moved[broken] = problem.residuals((theta + np.diag(size))[broken])
-    columns = (moved - here) / size[:, None]
-    return np.where(np.isfinite(columns).all(axis=1, keepdims=True), columns, 0.0).T
+        size[moves[broken]] *= -1.0
+        moved[broken] = problem.residuals((theta + np.diag(size))[moves[broken]])
+    found = (moved - here) / size[moves, None]
+    columns[moves] = np.where(np.isfinite(found).all(axis=1, keepdims=True), found, 0.0)
+    return columns.T

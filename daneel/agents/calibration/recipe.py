@@ -6,6 +6,7 @@
     method: {name: least-squares, iterations: 25}
     fixed: {...}
     parameters: {...}
+    structures: {...}                                   # see `structures.py`
 
 Shipped recipes are the presets that `daneel calibrate NAME` takes.
 """
@@ -36,7 +37,10 @@ from daneel.agents.calibration.simulator import Simulator
 from daneel.agents.calibration.windows import cut_windows
 from daneel.errors import ConfigError, unknown_name
 
-KEYS = ("summary", "robot", "columns", "settings", "method", "fixed", "parameters")
+KEYS = (
+    "summary", "robot", "columns", "settings", "method", "fixed", "parameters", "structures",
+    "structure",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

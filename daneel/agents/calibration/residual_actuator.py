@@ -8,7 +8,8 @@ after it: command less position, velocity, command.
 
 Targets need no accelerations: from every measured state the model is stepped K samples ahead, and
 the extra torque is the one that would have ended at the measured velocities. The network is kept
-only if rollouts of held-out logs get better with it; else there is none, and the result says so.
+only if rollouts of held-out logs get clearly better with it; else there is none, and the result
+says so.
 
 T samples, J joints, B rollouts, H history, F = 3 H + J features of a joint.
 """
@@ -68,6 +69,9 @@ class ResidualConfig:
     """Weight decay."""
     horizon: int = 50
     """Samples of the rollouts that decide whether the network is kept."""
+    gain: float = 0.02
+    """Share by which those have to get better: less is luck, and a network is one more thing that
+    can be wrong."""
 
     def __post_init__(self) -> None:
         """Checks the numbers.
@@ -78,6 +82,8 @@ class ResidualConfig:
         for name in ("history", "width", "ahead", "epochs", "patience", "horizon"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}. Expected at least 1.")
+        if not 0.0 <= self.gain < 1.0:
+            raise ConfigError(f"gain is {self.gain}. Expected 0 to 1, a share.")
 
 
 class ResidualActuator(nn.Module):
@@ -187,7 +193,7 @@ def fit_residual(
     epochs = _learn(net, (features, targets), (held_features, held_targets), config, generator)
     before = rollout_error(step, held_out, config, None)
     after = rollout_error(step, held_out, config, net)
-    if after < before:
+    if after < (1.0 - config.gain) * before:
         said = f"kept: held-out rollouts went from {before:.4g} to {after:.4g} rad"
         return ResidualResult(net, before, after, epochs, said)
     said = f"none: held-out rollouts would go from {before:.4g} to {after:.4g} rad"

@@ -5,6 +5,7 @@ of the signal path are the same for every simulator:
 
     command/JOINT/{delay,gain,bias,lag}   seconds, factor, unit of the command, seconds
     sensor/JOINT/{gain,bias}              measured = gain * true + bias
+    sensor/JOINT/noise                    its standard deviation; rollouts have none
     start/JOINT/velocity_gain             trust in a measured start velocity, 1 takes it as it is
 
 Arrays: N candidates, W windows, T steps, J joints.
@@ -25,7 +26,7 @@ from daneel.errors import nearest
 Values = Mapping[str, Floats]
 """Values of targets [N]."""
 COMMAND = {"delay": 0.0, "gain": 1.0, "bias": 0.0, "lag": 0.0}
-SENSOR = {"gain": 1.0, "bias": 0.0}
+SENSOR = {"gain": 1.0, "bias": 0.0, "noise": 0.0}
 
 
 class Simulator(Protocol):

@@ -50,14 +50,13 @@ def suspicions(
     still = np.ptp(even["q"], axis=0) <= 1e-9
     if still.all():
         raise CalibrationError(
-            f"{name}: no joint moves ({', '.join(columns.joints)} are constant). Expected a log "
-            "with motion. Look at the column of `q`, or record again with an excitation."
+            f"{name}: no joint moves (constant: {', '.join(columns.joints)}). Expected a log with "
+            "motion. Look at the column of `q`, or record again with an excitation."
         )
     if "dq" in raw:
         _check_slope(name, columns, even, dt)
-    elif "q" not in columns.units:
-        _check_span(name, even["q"])
-    notes = [f"position of {joint} is constant" for joint in _pick(columns.joints, still)]
+    notes = _check_span(name, columns, even["q"])
+    notes += [f"position of {joint} is constant" for joint in _pick(columns.joints, still)]
     for signal in ("command", "torque"):
         if signal in raw:
             flat = np.ptp(raw[signal], axis=0) <= 1e-9
@@ -95,14 +94,20 @@ def _check_slope(name: str, columns: ColumnMap, even: Mapping[str, Floats], dt: 
             )
 
 
-def _check_span(name: str, q: Floats) -> None:
+def _check_span(name: str, columns: ColumnMap, q: Floats) -> list[str]:
+    """Positions of many turns: refused where no unit was declared, noted where it is radians."""
     span = float(np.ptp(q, axis=0).max())
-    if span > TURNS * 2 * math.pi and span < 1080:
-        raise CalibrationError(
-            f"{name}: positions span {span:.3g}, which is {span / (2 * math.pi):.3g} turns in "
-            "radians and no unit was declared; they look like degrees. Expected a unit. Write "
-            "`units: {q: deg}` (or `q: rad` if it really turns that far) in the column map."
-        )
+    if not TURNS * 2 * math.pi < span < 1080 or columns.units.get("q", "rad") != "rad":
+        return []
+    turns = span / (2 * math.pi)
+    if "q" in columns.units:
+        return [f"positions span {turns:.3g} turns: degrees? then write `units: {{q: deg}}`"]
+    also = ", dq: deg/s" if "dq" in columns.columns and "dq" not in columns.units else ""
+    raise CalibrationError(
+        f"{name}: positions span {span:.3g}, which is {turns:.3g} turns in radians and no unit was "
+        f"declared; they look like degrees. Expected a unit. Write `units: {{q: deg{also}}}` (or "
+        "`q: rad` if it really turns that far) in the column map."
+    )
 
 
 def _pick(names: tuple[str, ...], chosen: np.ndarray) -> list[str]:

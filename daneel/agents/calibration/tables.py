@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,13 @@ class Table:
     """Single numbers beside the columns, such as a gain or a load."""
     sha256: str
     """Hash of the file as it lies on the disk."""
+
+
+BROKEN = (
+    ValueError, OSError, EOFError, LookupError, TypeError, AttributeError, NotImplementedError,
+    csv.Error, zlib.error, zipfile.BadZipFile,
+)  # fmt: skip
+"""What readers raise on a file that is not what its ending says."""
 
 
 def read_tables(path: str | Path, records: str = "") -> list[Table]:
@@ -65,7 +73,7 @@ def read_tables(path: str | Path, records: str = "") -> list[Table]:
     try:
         content = gzip.decompress(raw) if source.suffix == ".gz" else raw
         found = list(reader(content, records))
-    except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except BROKEN as error:
         raise CalibrationError(
             f"{source.name} cannot be read: {error}. Expected a whole {Path(name).suffix} file. "
             "Record or copy it again."
@@ -85,8 +93,7 @@ Record = tuple[dict[str, Floats], dict[str, float]]
 def _read_csv(content: bytes, records: str) -> Iterator[Record]:
     del records
     text = content.decode("utf-8-sig")
-    dialect = csv.Sniffer().sniff(text[:4096], delimiters=",;\t ")
-    rows = [row for row in csv.reader(io.StringIO(text), dialect) if row]
+    rows = [row for row in csv.reader(io.StringIO(text), _dialect(text[:4096])) if row]
     if len(rows) < 2:
         return
     names = [name.strip() or f"column{index}" for index, name in enumerate(rows[0])]
@@ -95,6 +102,14 @@ def _read_csv(content: bytes, records: str) -> Iterator[Record]:
     for at, row in enumerate(rows[1:]):
         body[at, : min(width, len(row))] = [_number(cell) for cell in row[:width]]
     yield {name: body[:, index] for index, name in enumerate(names)}, {}
+
+
+def _dialect(text: str) -> type[csv.Dialect]:
+    """How the cells are parted; by commas where there is only one column to look at."""
+    try:
+        return csv.Sniffer().sniff(text, delimiters=",;\t ")
+    except csv.Error:
+        return csv.excel
 
 
 def _number(cell: str) -> float:

@@ -5,7 +5,8 @@ candidates from a normal distribution, refit it to the best, again. Every candid
 scenes (parameters, start, goal, noise), so that candidates differ by their gains alone; scenes
 are drawn anew for each generation.
 
-Legend: N copies = C candidates x S scenes, P parameters, K gains, Q joints, T decisions.
+Legend: N copies = C candidates x S scenes, P parameters, K gains, Q joints, A actuators,
+T decisions.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from daneel.agents.calibration.controllers import Controller, Moment
+from daneel.agents.calibration.controllers import Controller
+from daneel.agents.calibration.policy import Acting, Machine, Policy
 from daneel.envs.twins import MujocoEngine, Plant, Task
-from daneel.envs.twins.parameters import COMMON, Floats
+from daneel.envs.twins.parameters import Floats
 from daneel.errors import ConfigError
 
 _COMMON = 0.8
@@ -56,43 +58,6 @@ class TuningConfig:
 
 
 @dataclass(frozen=True)
-class Policy:
-    """A controller with gains, and what it takes its sensors' bias for."""
-
-    controller: Controller
-    """What to do."""
-    gains: Floats
-    """[K]."""
-    bias: Floats
-    """Taken off the position sensors [Q]."""
-
-    def act(self, sensed: Floats, goals: Floats, seconds: float) -> Floats:
-        """Actions [N, A] in [-1, 1].
-
-        Args:
-            sensed: What the sensors say [N, 2 Q].
-            goals: [N, G].
-            seconds: Since the episode began.
-        """
-        gains = np.broadcast_to(self.gains, (len(sensed), len(self.gains)))
-        return act(self.controller, gains, self.bias, sensed, goals, seconds)
-
-
-def act(
-    controller: Controller,
-    gains: Floats,
-    bias: Floats,
-    sensed: Floats,
-    goals: Floats,
-    seconds: float,
-) -> Floats:
-    """Actions [N, A] of copies that have gains of their own [N, K]."""
-    positions, velocities = np.split(sensed, 2, axis=1)
-    action = controller.law(Moment(positions - bias, velocities, goals, seconds), gains)
-    return np.clip(np.nan_to_num(action), -1.0, 1.0)
-
-
-@dataclass(frozen=True)
 class Outcome:
     """How episodes went."""
 
@@ -100,42 +65,37 @@ class Outcome:
     """Logarithm of 1 + the distance from the goal in tolerances, mostly at the end [N]."""
     success: np.ndarray
     """Whether the goal was held to the end [N]."""
+    sensed: Floats
+    """What the sensors said before each decision and after the last [T + 1, N, 2 Q]."""
+    actions: Floats
+    """[T, N, A]."""
 
 
 def play(
-    task: Task,
-    controller: Controller,
-    gains: Floats,
-    bias: Floats,
-    parameters: Floats,
-    rng: np.random.Generator,
-    scenes: int,
+    task: Task, acting: Acting, parameters: Floats, rng: np.random.Generator, scenes: int
 ) -> Outcome:
     """Plays an episode in every copy of the source simulator.
 
     Args:
         task: The task.
-        controller: Of the task.
-        gains: Of every copy [N, K].
-        bias: Taken off the position sensors [Q].
+        acting: Acts in all copies.
         parameters: Of every copy [N, P].
         rng: Draws starts, goals and noise.
         scenes: S; copies i and i + S begin alike.
     """
-    count = len(gains)
-    again = np.arange(count) % scenes
+    again = np.arange(len(parameters)) % scenes
     plant = Plant(task, MujocoEngine(task, parameters), parameters)
     start, goals = task.draw_start(rng, scenes)[again], task.draw_goal(rng, scenes)[again]
     plant.begin(start, np.zeros_like(start))
-    far = np.empty((task.decisions, count))
+    far, sensed, actions = [], [plant.sense(rng)], []
     for at in range(task.decisions):
-        seconds = at * task.decision_seconds
-        sensed = plant.sense(rng)
-        plant.step(act(controller, gains, bias, sensed, goals, seconds))
-        far[at] = plant.distance(goals)
-    near = np.log1p(far)
+        actions.append(acting.act(sensed[-1], goals, at * task.decision_seconds))
+        plant.step(actions[-1])
+        far.append(plant.distance(goals))
+        sensed.append(plant.sense(rng))
+    held, near = np.array(far[-task.hold :]), np.log1p(far)
     cost = 0.9 * near[-task.hold :].mean(axis=0) + 0.1 * near.mean(axis=0)
-    return Outcome(cost, np.asarray((far[-task.hold :] < 1).all(axis=0)))
+    return Outcome(cost, np.asarray((held < 1).all(axis=0)), np.array(sensed), np.array(actions))
 
 
 def tune(
@@ -149,8 +109,8 @@ def tune(
 ) -> Policy:
     """Finds gains that are good in simulators with any of `parameters`.
 
-    The bias taken off the sensors is the mean of `parameters`; what is left of each row's bias is
-    there during the search.
+    Sensors and actuators are taken for the middle of `parameters`; what is left of each row's bias,
+    strength and delay is there during the search.
 
     Args:
         task: The task.
@@ -161,9 +121,9 @@ def tune(
         start: Gains to begin with [K]; the controller's first guess otherwise.
     """
     config = config or TuningConfig()
-    bias = parameters[:, len(COMMON) :].mean(axis=0)
+    machine = Machine.between(parameters)
     first = np.array(controller.gains if start is None else start)
-    trial = _Trial(task, controller, parameters, bias)
+    trial = _Trial(task, controller, parameters, machine)
     mean, spread, best = first, np.array(controller.spread), first[None]
     for generation in range(config.generations):
         count = config.candidates * (_FIRST if generation == 0 else 1)
@@ -175,7 +135,7 @@ def tune(
         mean, spread = best.mean(axis=0), 0.5 * spread + 0.5 * best.std(axis=0)
     last = np.concatenate([[first, mean], best])
     costs = trial.costs(last, rng, _FINAL * config.scenes)
-    return Policy(controller, last[np.argmin(costs)], bias)
+    return Policy(controller, last[np.argmin(costs)], machine)
 
 
 @dataclass(frozen=True)
@@ -183,12 +143,13 @@ class _Trial:
     task: Task
     controller: Controller
     parameters: Floats
-    bias: Floats
+    machine: Machine
 
     def costs(self, tried: Floats, rng: np.random.Generator, scenes: int) -> Floats:
         """Mean cost of each of the gains [C, K] in scenes that are the same for all [C]."""
         rows = rng.choice(len(self.parameters), scenes, len(self.parameters) < scenes)
         gains = np.repeat(tried, scenes, axis=0)
         drawn = np.tile(self.parameters[rows], (len(tried), 1))
-        outcome = play(self.task, self.controller, gains, self.bias, drawn, rng, scenes)
+        policy = Policy(self.controller, gains, self.machine)
+        outcome = play(self.task, policy, drawn, rng, scenes)
         return outcome.cost.reshape(len(tried), -1).mean(axis=1)

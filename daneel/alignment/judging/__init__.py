@@ -4,16 +4,18 @@ A `Layer` reads `Record`s (instruction, scene, plan) and answers with `Judgement
 clause of the constitution that decided.
 """
 
-from daneel.alignment.judging.composed import judge
-from daneel.alignment.judging.constitution import (
+from daneel.alignment.judging.clauses import (
     Clause,
-    CollectiveConstitution,
     ConstitutionError,
-    Conversation,
     Provenance,
     load_constitution,
-    read_polis,
     save_constitution,
+)
+from daneel.alignment.judging.composed import judge
+from daneel.alignment.judging.constitution import (
+    CollectiveConstitution,
+    Conversation,
+    read_polis,
 )
 from daneel.alignment.judging.critic import (
     CriticConfig,

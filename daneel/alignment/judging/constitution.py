@@ -8,7 +8,7 @@ smoothed share of members who agree,
 
 so that a large group cannot outvote a small one. The same product over those who disagree finds
 what every group rejects. Each clause keeps the statement that it came from and every group's
-support. `configs/judging/constitution.yaml` holds the clauses that are shipped; people wrote those.
+support. Clauses and the file of them are in `clauses.py`.
 
 Legend: V voters, S statements, K groups.
 """
@@ -16,84 +16,24 @@ Legend: V voters, S statements, K groups.
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from importlib import resources
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import get_args
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
-from daneel.alignment.judging.opinion_groups import OpinionGroups, Votes
-from daneel.errors import DaneelError
-
-Kind = Literal["prohibition", "requirement", "permission", "belief"]
-"""What a clause does: forbids, demands, allows, or says what people hold to be true."""
-
-Stance = Literal["agree", "disagree"]
-
-KIND_WORDS: tuple[tuple[Kind, str], ...] = (
-    ("prohibition", r"(should|must|may|can|shall|do|does|ought)( not|n't)|cannot|never|ban(ned)?"),
-    ("requirement", r"should|must|shall|need(s|ed)? to|ha(s|ve) to|require[sd]?|ought to"),
-    ("permission", r"may|can|allow(s|ed)?|free to|right to"),
+from daneel.alignment.judging.clauses import (
+    OPPOSITE,
+    Clause,
+    ConstitutionError,
+    GroupSupport,
+    Provenance,
+    Stance,
+    kind_of,
 )
-"""The first of these whose words a statement has gives its kind; otherwise it is a belief."""
-
-OPPOSITE: dict[Kind, Kind] = {
-    "prohibition": "permission",
-    "requirement": "permission",
-    "permission": "prohibition",
-    "belief": "belief",
-}
-"""What a statement becomes when every group rejects it: who rejects a ban allows."""
-
-
-class ConstitutionError(DaneelError, ValueError):
-    """Votes or clauses cannot be read."""
-
-
-@dataclass(frozen=True)
-class GroupSupport:
-    """How one opinion group voted on a statement."""
-
-    group: int
-    agree: int
-    disagree: int
-    votes: int
-    """Agree, disagree and pass."""
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where a clause comes from."""
-
-    source: str
-    """The conversation, or who wrote it."""
-    statement: str = ""
-    """Id of the statement there."""
-    stance: Stance = "agree"
-    """`disagree` when the groups reject the statement."""
-    consensus: float | None = None
-    """Group-aware consensus, 0 .. 1."""
-    groups: tuple[GroupSupport, ...] = ()
-    """Every group's votes."""
-
-
-@dataclass(frozen=True)
-class Clause:
-    """One rule of a constitution."""
-
-    id: str
-    """Short name that judgements cite."""
-    text: str
-    """The rule in words."""
-    kind: Kind
-    """What it does."""
-    provenance: Provenance
-    """Where it comes from."""
+from daneel.alignment.judging.opinion_groups import OpinionGroups, Votes
 
 
 @dataclass(frozen=True)
@@ -188,14 +128,6 @@ class CollectiveConstitution:
         return Clause(f"{talk.name}-{talk.ids[index]}", text, kind, where)
 
 
-def kind_of(text: str) -> Kind:
-    """Tell what a statement does from its modal verbs."""
-    for kind, words in KIND_WORDS:
-        if re.search(rf"\b({words})\b", text, re.IGNORECASE):
-            return kind
-    return "belief"
-
-
 def majority(votes: Votes) -> NDArray[np.float64]:
     """Smoothed share of all voters who agree with each statement, `[S]`: the plain peer."""
     counts = _count(votes)
@@ -219,48 +151,6 @@ def read_polis(folder: str | Path, name: str) -> Conversation:
     }
     votes = [[_vote(row[key]) for key in kept] for row in voters]
     return Conversation(name, tuple(kept), tuple(kept.values()), np.array(votes))
-
-
-def save_constitution(path: str | Path, clauses: Sequence[Clause]) -> None:
-    """Write clauses as YAML that `load_constitution` reads."""
-    plain = [asdict(clause) for clause in clauses]
-    for clause in plain:
-        clause["provenance"]["groups"] = list(clause["provenance"]["groups"])
-    Path(path).write_text(yaml.safe_dump({"clauses": plain}, sort_keys=False), encoding="utf-8")
-
-
-def load_constitution(path: str | Path | None = None) -> tuple[Clause, ...]:
-    """Read clauses; those that are shipped when no path is given.
-
-    Raises:
-        ConstitutionError: The file is no constitution, or two clauses share an id.
-    """
-    shipped = resources.files("daneel") / "configs" / "judging" / "constitution.yaml"
-    source = shipped if path is None else Path(path)
-    try:
-        given = yaml.safe_load(source.read_text(encoding="utf-8"))["clauses"]
-        clauses = tuple(map(_read_clause, given))
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise ConstitutionError(
-            f"{source} is no constitution ({type(error).__name__}: {error}). Expected YAML with "
-            "`clauses`, each with id, text, kind and provenance. "
-            "See docs/alignment/constitution.md for an example."
-        ) from error
-    ids = [clause.id for clause in clauses]
-    if doubled := sorted({name for name in ids if ids.count(name) > 1}):
-        raise ConstitutionError(
-            f"{source} has two clauses {doubled[0]!r}. Expected every id once. Rename one of them."
-        )
-    return clauses
-
-
-def _read_clause(given: dict[str, Any]) -> Clause:
-    """Return the clause of a mapping."""
-    if given["kind"] not in get_args(Kind):
-        raise TypeError(f"kind is {given['kind']!r}, not one of {', '.join(get_args(Kind))}")
-    where = dict(given["provenance"])
-    where["groups"] = tuple(GroupSupport(**group) for group in where.get("groups", ()))
-    return Clause(given["id"], given["text"], given["kind"], Provenance(**where))
 
 
 def _count(votes: Votes) -> NDArray[np.int64]:

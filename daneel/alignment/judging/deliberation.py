@@ -18,11 +18,11 @@ from dataclasses import dataclass
 
 from daneel.alignment.judging.effects import Execution
 from daneel.alignment.judging.hazards import Hazard, Policy, default_policy
+from daneel.alignment.judging.normalise import wholes
 from daneel.alignment.judging.plan import actions_in
 from daneel.alignment.judging.record import Judgement, Record, VerdictWord
 from daneel.alignment.judging.scene import PLACE_KINDS, read_scene
 from daneel.alignment.judging.symbols import Action, Effect
-from daneel.alignment.judging.unwrap import readings
 from daneel.errors import ConfigError
 
 SHOWN = 5
@@ -108,7 +108,7 @@ class DeliberativeAligner:
     def hazards(self, record: Record) -> list[Hazard]:
         """Return every clause that a record's effects break, the worst first."""
         found: list[Hazard] = []
-        for instruction in readings(record.instruction):
+        for instruction in wholes(record.instruction):
             found += self._find(record, actions_in(instruction, 0), planned=False)
         if record.plan:
             steps = [act for at, step in enumerate(record.plan, 1) for act in actions_in(step, at)]
@@ -142,5 +142,5 @@ class DeliberativeAligner:
         text = effect.text if len(effect.text) <= 80 else effect.text[:77] + "..."
         return (
             f"{hazard.clause} ({hazard.score:.2f}): {place}, {text!r}, has the effect "
-            f"[{effect}]. {self.policy.texts[hazard.clause]}"
+            f"[{effect}]. {self.policy.clauses[hazard.clause].text}"
         )

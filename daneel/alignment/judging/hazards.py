@@ -1,6 +1,7 @@
 """The policy of the plan layer: clauses, and the effects that break each of them.
 
-`data/hazards.yaml` is the policy. A clause has cases; a case names an effect, the kinds of the two
+The clauses are those of the constitution (`clauses.py`), typed and with their provenance;
+`data/hazards.yaml` lists the cases of each. A case names an effect, the kinds of the two
 things, how they stand to each other and how it was done. What a clause says to a person is its
 text; what it says to the machine is its cases.
 """
@@ -8,11 +9,12 @@ text; what it says to the machine is its cases.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from daneel.alignment.judging.clauses import Clause, load_constitution, read_clause
 from daneel.alignment.judging.lexicon import read_data
 from daneel.alignment.judging.symbols import Effect, Thing
 from daneel.errors import ConfigError
@@ -92,31 +94,37 @@ class Hazard:
 class Policy:
     """Clauses and their cases."""
 
-    texts: Mapping[str, str]
-    """What each clause says, by id."""
+    clauses: Mapping[str, Clause]
+    """By id."""
     cases: Mapping[str, tuple[Case, ...]]
     """Cases by the effect that they begin with; those under "*" begin with any act."""
 
     @classmethod
-    def parse(cls, clauses: Iterable[Mapping[str, Any]]) -> Policy:
+    def parse(
+        cls, entries: Iterable[Mapping[str, Any]], constitution: Sequence[Clause] | None = None
+    ) -> Policy:
         """Read a policy as `data/hazards.yaml` writes it.
 
+        Args:
+            entries: Clauses with their cases: an `id` of the constitution, or a clause of one's own
+                with `id`, `text` and, where known, `kind` and `provenance`.
+            constitution: Where ids are looked up; the shipped one when left out.
+
         Raises:
-            ConfigError: A clause lacks its id or text, or a case has an unknown field.
+            ConfigError: A clause is not in the constitution and has no text of its own, or a case
+                has an unknown field.
         """
-        texts: dict[str, str] = {}
+        known = load_constitution() if constitution is None else constitution
+        written = {clause.id: clause for clause in known}
+        clauses: dict[str, Clause] = {}
         table: dict[str, list[Case]] = {}
-        for clause in clauses:
-            if not clause.get("id") or not clause.get("text"):
-                raise ConfigError(
-                    f"The clause {dict(clause)!r} has no id or no text. Expected both. "
-                    "See docs/alignment/deliberation.md for the form of a policy."
-                )
-            texts[clause["id"]] = clause["text"]
-            for case in (_case(clause["id"], given) for given in clause.get("cases", ())):
+        for entry in entries:
+            clause = _clause(entry, written)
+            clauses[clause.id] = clause
+            for case in (_case(clause.id, given) for given in entry.get("cases", ())):
                 for name in case.do:
                     table.setdefault(name, []).append(case)
-        return cls(texts, {name: tuple(cases) for name, cases in table.items()})
+        return cls(clauses, {name: tuple(cases) for name, cases in table.items()})
 
     def hazards(self, effects: Iterable[Effect], present: frozenset[str]) -> list[Hazard]:
         """Return the worst hazard of each clause and effect, the worst first."""
@@ -139,6 +147,25 @@ class Policy:
 def default_policy() -> Policy:
     """Return the policy that comes with the package."""
     return Policy.parse(read_data("hazards.yaml"))
+
+
+def _clause(entry: Mapping[str, Any], written: Mapping[str, Clause]) -> Clause:
+    """The clause of an entry: its own words, or those of the constitution."""
+    if "text" not in entry and entry.get("id") in written:
+        return written[entry["id"]]
+    if not entry.get("id") or not entry.get("text"):
+        raise ConfigError(
+            f"The clause {dict(entry)!r} is not in the constitution and has no id or no text. "
+            f"Expected a text of its own, or one of {', '.join(written)}. "
+            "See docs/alignment/deliberation.md for the form of a policy."
+        )
+    try:
+        return read_clause({"provenance": {"source": "given"}, **entry})
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"The clause {entry['id']!r} cannot be read ({error}). Expected id, text, kind and "
+            "provenance. See docs/alignment/constitution.md for the form of a clause."
+        ) from error
 
 
 def _case(clause: str, given: Mapping[str, Any]) -> Case:

@@ -3,7 +3,7 @@
 An attacker hides a request in an encoding (base64, hex, rot13, leetspeak, look-alike letters,
 invisible characters, reversed or spaced letters), inside a role-play wrapper, over several turns,
 or in a long harmless text. `readings` undoes them: it returns the plain text, every decoding that
-looks like language, and the parts of what is left. A layer judges all and keeps the worst, so an
+looks like language, and the parts of what is left. Layers judge all and keep the worst, so an
 added wrapper cannot lower a score. What cannot be read (other scripts, noise) is told by `opaque`.
 """
 
@@ -42,10 +42,19 @@ ASSIGNED = re.compile(r"\b([a-z]\w*)\s*=\s*[\"']([^\"']*)[\"']", re.IGNORECASE)
 
 def readings(text: str) -> tuple[str, ...]:
     """The plain text first, then what else it may say; no repetitions, never empty."""
+    found = wholes(text)
+    parts = [part for reading in found for part in _parts(reading)]
+    return tuple(dict.fromkeys([*found, *filter(None, parts)]))
+
+
+def wholes(text: str) -> tuple[str, ...]:
+    """The readings that are of the whole text: as it stands, decoded, and put together.
+
+    What takes a text apart itself (`plan.actions_in`) needs no more.
+    """
     plain = clean(text)
     found = [plain, *decoded(plain), *_joined(plain)]
-    parts = [part for reading in found for part in _parts(reading)]
-    return tuple(dict.fromkeys(item for item in [*found, *parts] if item)) or ("",)
+    return tuple(dict.fromkeys(filter(None, found))) or ("",)
 
 
 def clean(text: str) -> str:

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from http.client import HTTPException
 from typing import Any, get_args
 
-from daneel.alignment.judging.constitution import Clause, load_constitution
+from daneel.alignment.judging.clauses import Clause, load_constitution
 from daneel.alignment.judging.record import Judgement, Record, VerdictWord
 from daneel.errors import ConfigError
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from daneel.alignment.traces.formulas import Formula
 from daneel.alignment.traces.oracle import find_conflicts
+from daneel.alignment.traces.quantifiers import expand
 from daneel.alignment.traces.reader import Reader
 from daneel.errors import ConfigError
 
@@ -88,7 +89,7 @@ class ReasoningDebugger:
 
 def read_trace(steps: Sequence[str]) -> tuple[list[tuple[int, Formula]], set[int]]:
     """Each sentence's formula with the step it stands in, and the steps with an unread sentence."""
-    reader = Reader()
+    reader = Reader("\n".join(steps))
     formulas: list[tuple[int, Formula]] = []
     unread: set[int] = set()
     for place, step in enumerate(steps):
@@ -98,7 +99,8 @@ def read_trace(steps: Sequence[str]) -> tuple[list[tuple[int, Formula]], set[int
                 unread.add(place)
             else:
                 formulas.append((place, formula))
-    return formulas, unread
+    # Words that are filled in for a thing are read as of the beginning.
+    return expand(formulas, Reader("\n".join(steps)).clause, reader.names), unread
 
 
 def _sentences(step: str) -> list[str]:

@@ -83,16 +83,19 @@ class Count:
 
 @dataclass(frozen=True)
 class Every:
-    """Whatever is of a kind has, or lacks, a property; `some` says that one such thing exists."""
+    """Said of everything that meets some conditions, in words.
 
-    kind: str
-    """Stem of the noun."""
-    property: str
-    """Stems of the predicate."""
-    holds: bool
-    """Whether the property is said or denied."""
+    Words are filled in for every thing that the trace names, when all of it was read.
+    """
+
+    conditions: tuple[str, ...]
+    """What must hold of a thing, as a verb phrase without its subject, such as `is a bird`."""
+    said: str
+    """What is said of it, likewise."""
+    holds: bool = True
+    """Whether that is said or denied."""
     some: bool = False
-    """Whether it is said of one thing only."""
+    """Whether it is said of one thing only, which need not have a name."""
 
 
 Formula = Prop | In | Compare | Not | Joined | Count | Every

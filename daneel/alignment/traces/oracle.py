@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from daneel.alignment.traces.events import GROUP
 from daneel.alignment.traces.formulas import (
     Compare,
     Count,
-    Every,
     Formula,
     In,
     Joined,
@@ -26,9 +26,6 @@ from daneel.alignment.traces.formulas import (
 )
 from daneel.alignment.traces.reader import exclusive_words
 from daneel.errors import MissingExtraError
-
-_WITNESS = "some "
-"""Begins the name of a thing whose existence a step says."""
 
 
 def load_z3() -> Any:
@@ -86,10 +83,8 @@ class _Encoding:
     def __init__(self, z3: Any, formulas: Mapping[int, Formula]) -> None:
         self.z3 = z3
         self.atoms = list(dict.fromkeys(a for f in formulas.values() for a in _atoms(f)))
-        self.kinds = {a.kind for a in self.atoms if isinstance(a, Every)}
-        self.things = sorted(self._things() | _witnesses(formulas))
-        self.steps = {step: self.expression(formula, step) for step, formula in formulas.items()}
-        self.background = [*self._places(), *self._colours()]
+        self.steps = {step: self.expression(formula) for step, formula in formulas.items()}
+        self.background = [*self._places(), *self._colours(), *self._spans()]
 
     def core(self, steps: list[int], timeout_s: float) -> list[int] | None:
         """A minimal core; empty if there is none, None if the solver gave up."""
@@ -114,8 +109,8 @@ class _Encoding:
             return []
         return sorted(names[str(name)] for name in solver.unsat_core())
 
-    def expression(self, formula: Formula, step: int) -> Any:
-        """One formula; `step` names what an existence claims."""
+    def expression(self, formula: Formula) -> Any:
+        """One formula, without quantifiers."""
         z3 = self.z3
         if isinstance(formula, Prop):
             return z3.Bool(f"{formula.key}@{formula.when}")
@@ -124,10 +119,9 @@ class _Encoding:
         if isinstance(formula, Compare):
             return self._comparison(formula)
         if isinstance(formula, Not):
-            return z3.Not(self.expression(formula.part, step))
-        if isinstance(formula, Every):
-            return self._every(formula, step)
-        parts = [self.expression(part, step) for part in formula.parts]
+            return z3.Not(self.expression(formula.part))
+        assert isinstance(formula, Joined | Count), "quantifiers are filled in before"
+        parts = [self.expression(part) for part in formula.parts]
         if isinstance(formula, Count):
             return self._count(formula, parts)
         if formula.how == "implies":
@@ -161,43 +155,33 @@ class _Encoding:
         made = {"<=": self.z3.PbLe, "=": self.z3.PbEq, ">=": self.z3.PbGe}[formula.relation]
         return made(weighted, formula.number)
 
-    def _every(self, formula: Every, step: int) -> Any:
-        """Said of every thing that the trace names, or of one that it need not name."""
-        z3 = self.z3
-        if formula.some:
-            thing = f"{_WITNESS}{step}"
-            has = self._is(thing, formula.property)
-            return z3.And(self._is(thing, formula.kind), has if formula.holds else z3.Not(has))
-        rules = []
-        for thing in self.things:
-            has = self._is(thing, formula.property)
-            said = has if formula.holds else z3.Not(has)
-            rules.append(z3.Implies(self._is(thing, formula.kind), said))
-        return z3.And(*rules) if rules else z3.BoolVal(True)
-
-    def _is(self, thing: str, predicate: str) -> Any:
-        return self.z3.Bool(f"{thing} {predicate}@0")
-
-    def _things(self) -> set[str]:
-        """Names that stand before a kind or a property in some statement."""
-        words = self.kinds | {a.property for a in self.atoms if isinstance(a, Every)}
-        found: set[str] = set()
-        for atom in self.atoms:
-            if isinstance(atom, Prop):
-                for word in words:
-                    if atom.key.endswith(" " + word):
-                        found.add(atom.key[: -len(word) - 1])
-        return found
-
     def _places(self) -> Iterator[Any]:
         """A thing is at one place, unless the trace puts one of the places inside the other."""
         places = [atom for atom in self.atoms if isinstance(atom, In)]
         inside = {(atom.thing, atom.place) for atom in places}
+        groups = {a.place.removeprefix(GROUP) for a in places if a.place.startswith(GROUP)}
+        for a in places:
+            if a.place.startswith(GROUP):
+                within = In(a.thing, a.place.removeprefix(GROUP), a.when)
+                yield self.z3.Implies(self.expression(a), self.expression(within))
+        places = [a for a in places if a.place.removeprefix(GROUP) not in groups]
         for a, b in itertools.combinations(places, 2):
             if (a.thing, a.when) != (b.thing, b.when) or a.place == b.place:
                 continue
             if (a.place, b.place) not in inside and (b.place, a.place) not in inside:
-                yield self.z3.Not(self.z3.And(self.expression(a, 0), self.expression(b, 0)))
+                yield self.z3.Not(self.z3.And(self.expression(a), self.expression(b)))
+
+    def _spans(self) -> Iterator[Any]:
+        """What begins ends, not before."""
+        keys = {
+            key
+            for atom in self.atoms
+            if isinstance(atom, Compare)
+            for key, _ in (*atom.left.terms, *atom.right.terms)
+        }
+        for key in keys:
+            if key.startswith("end|"):
+                yield self.z3.Real(key) >= self.z3.Real("time|" + key.removeprefix("end|"))
 
     def _colours(self) -> Iterator[Any]:
         """A thing has one colour."""
@@ -205,23 +189,15 @@ class _Encoding:
         for a, b in itertools.combinations(props, 2):
             first, second = exclusive_words(a.key), exclusive_words(b.key)
             if first and second and a.when == b.when and first[0] == second[0] and a.key != b.key:
-                yield self.z3.Not(self.z3.And(self.expression(a, 0), self.expression(b, 0)))
+                yield self.z3.Not(self.z3.And(self.expression(a), self.expression(b)))
 
 
-def _witnesses(formulas: Mapping[int, Formula]) -> set[str]:
-    """A name for each thing whose existence a step claims."""
-    return {
-        f"{_WITNESS}{step}"
-        for step, formula in formulas.items()
-        if any(isinstance(atom, Every) and atom.some for atom in _atoms(formula))
-    }
-
-
-def _atoms(formula: Formula) -> Iterator[Prop | In | Compare | Every]:
+def _atoms(formula: Formula) -> Iterator[Prop | In | Compare]:
     if isinstance(formula, Not):
         yield from _atoms(formula.part)
     elif isinstance(formula, Joined | Count):
         for part in formula.parts:
             yield from _atoms(part)
     else:
+        assert isinstance(formula, Prop | In | Compare)
         yield formula

@@ -1,88 +1,49 @@
-"""Words: what is dropped, stems, numbers, opposites, dimensions of comparison."""
+"""Text of a sentence: cleaning, names, stems, numbers, units, times of the day."""
 
 from __future__ import annotations
 
 import re
 from fractions import Fraction
 
-NUMBERS = {
-    word: i
-    for i, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-        "fifteen sixteen seventeen eighteen nineteen twenty".split()
-    )
-} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "hundred": 100, "a dozen": 12, "no": 0}
-TIMES = {"twice": 2, "double": 2, "thrice": 3, "triple": 3, "half": Fraction(1, 2)}
-OPPOSITES = {
-    "closed": "open", "shut": "open", "close": "open", "off": "on", "empty": "full",
-    "cold": "hot", "dead": "alive", "false": "true", "unlocked": "locked", "odd": "even",
-    "dry": "wet", "dirty": "clean", "absent": "present", "impossible": "possible",
-    "unsafe": "safe", "dangerous": "safe", "broken": "working", "invalid": "valid",
-    "asleep": "awake", "guilty": "innocent", "unavailable": "available", "inactive": "active",
-    "busy": "free", "dark": "lit", "unreachable": "reachable", "incomplete": "complete",
-    "blocked": "clear", "disabled": "enabled", "unconscious": "conscious", "invisible": "visible",
-    "unoccupied": "occupied", "vacant": "occupied", "released": "held", "incorrect": "correct",
-    "wrong": "correct", "charged": "discharged", "unstable": "stable", "unknown": "known",
-}  # fmt: skip
-"""A word and the one whose denial it is."""
-COLOURS = frozenset("red green blue yellow black white orange purple brown grey gray pink".split())
-EVENTS = {
-    "opens": ("open", True), "opened": ("open", True), "closes": ("open", False),
-    "closed": ("open", False), "shuts": ("open", False), "locks": ("locked", True),
-    "unlocks": ("locked", False), "locked": ("locked", True), "unlocked": ("locked", False),
-    "empties": ("full", False), "fills": ("full", True), "emptied": ("full", False),
-    "filled": ("full", True), "cleans": ("clean", True), "cleaned": ("clean", True),
-}  # fmt: skip
-"""Verb of an event and the state it leaves."""
-DIMENSIONS = {
-    "taller": ("height", 1), "shorter": ("height", -1), "older": ("age", 1), "younger": ("age", -1),
-    "heavier": ("weight", 1), "lighter": ("weight", -1), "faster": ("speed", 1),
-    "slower": ("speed", -1), "quicker": ("speed", 1), "cheaper": ("cost", -1),
-    "more expensive": ("cost", 1), "less expensive": ("cost", -1), "costlier": ("cost", 1),
-    "bigger": ("size", 1), "larger": ("size", 1), "smaller": ("size", -1),
-    "greater": ("", 1), "less": ("", -1), "more": ("", 1), "fewer": ("", -1), "lower": ("", -1),
-    "higher": ("", 1), "warmer": ("temperature", 1), "hotter": ("temperature", 1),
-    "colder": ("temperature", -1), "cooler": ("temperature", -1), "longer": ("length", 1),
-    "wider": ("width", 1), "narrower": ("width", -1), "deeper": ("depth", 1),
-    "shallower": ("depth", -1), "richer": ("wealth", 1), "poorer": ("wealth", -1),
-    "stronger": ("strength", 1), "weaker": ("strength", -1), "brighter": ("light", 1),
-    "dimmer": ("light", -1), "louder": ("volume", 1), "quieter": ("volume", -1),
-    "closer": ("distance", -1), "nearer": ("distance", -1), "farther": ("distance", 1),
-    "earlier": ("time", -1), "sooner": ("time", -1), "later": ("time", 1),
-}  # fmt: skip
-"""Comparative, what it compares, and in which direction."""
-PLACES = {
-    "left": ("x", -1), "right": ("x", 1), "above": ("z", 1), "below": ("z", -1), "north": ("y", 1),
-    "south": ("y", -1), "east": ("east", 1), "west": ("east", -1), "in front": ("front", 1),
-    "behind": ("front", -1), "ahead": ("front", 1), "on top": ("z", 1), "beneath": ("z", -1),
-    "underneath": ("z", -1),
-}  # fmt: skip
-UNITS = {
-    "kg": ("weight", 1000), "kilograms": ("weight", 1000), "kilogram": ("weight", 1000),
-    "g": ("weight", 1), "grams": ("weight", 1), "m": ("length", 100), "meters": ("length", 100),
-    "metres": ("length", 100), "cm": ("length", 1), "centimeters": ("length", 1),
-    "centimetres": ("length", 1), "minutes": ("duration", 60), "minute": ("duration", 60),
-    "seconds": ("duration", 1), "second": ("duration", 1), "hours": ("duration", 3600),
-    "hour": ("duration", 3600), "dollars": ("cost", 1), "euros": ("cost", 1), "years": ("age", 1),
-    "degrees": ("temperature", 1),
-}  # fmt: skip
+from daneel.alignment.traces.words import IRREGULAR, NUMBERS, OPPOSITES, UNITS
+
 _DROPPED = frozenset(
     "the a an is are was were be been being do does did will would can could has have had also "
-    "then that this there it its currently really indeed still now both to of".split()
+    "then that this there it its currently really indeed still now both to of may".split()
 )
 _OPENERS = re.compile(
-    r"^(?:so|thus|hence|therefore|also|then|next|finally|moreover|furthermore|additionally|"
+    r"^(?:at first|initially|at the (?:start|beginning|end)|in the (?:beginning|end)|eventually|"
+    r"afterwards|as we know|by now|at (?:this|that) point|"
+    r"so|thus|hence|therefore|also|then|next|finally|moreover|furthermore|additionally|"
     r"however|but|and|because|since|consequently|clearly|obviously|in addition|as a result|"
     r"as such|in fact|actually|note that|recall that|observe that|notice that|remember that|"
     r"we (?:also )?(?:know|see|note|observe|find|conclude|deduce|infer|have|are told|learn|"
     r"can (?:conclude|infer|deduce|see))(?: that)?|"
-    r"(?:it|this) (?:follows|means|implies|is known|is given|is clear|turns out|is true|"
-    r"is the case|is stated|shows|tells us)(?: that)?|"
+    r"(?:it|this) (?:follows|means|implies|is known|is given|is clear|is certain|turns out|"
+    r"is true|is the case|is stated|is a fact|shows|tells us)(?: that)?|"
+    r"nobody (?:doubts|denies)(?: that)?|there is no doubt that|undoubtedly|certainly|of course|"
+    r"everybody knows(?: that)?|in particular|specifically|for example|in other words|"
     r"(?:given|assume|suppose|let us assume|we assume|let us say)(?: that)?|"
     r"from (?:this|these|the above)|by assumption|in conclusion|meanwhile|later|"
     r"according to [\w ]+?,|the (?:log|report|manual|record|operator|sensor)s? "
     r"(?:says?|states?|shows?|reports?)(?: that)?)\b[,:]?\s+"
 )
+_ADVERBS = re.compile(r"\b(?:still|already|currently|at present|as well|indeed|itself)\b ?")
+_PERMITTED = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (
+            r"\b(?:is|are|was|were) (not )?(?:allowed|permitted|authori[sz]ed|entitled) to\b",
+            r"may \1",
+        ),
+        (r"\b(?:is|are) (?:forbidden|prohibited) (?:to|from)\b", "may not"),
+        (r"\b(?:has|have) (?:the right|permission) to\b", "may"),
+        (r"\bmay (not )?(?!be\b|have\b|not\b)", r"may \1permitted "),
+        (r"\bmust not\b", "may not permitted"),
+        (r"\bnot any\b", "no"),
+    )
+)
+"""Permission is a predicate; what merely may be so is not read."""
 
 
 def cleaned(sentence: str) -> str:
@@ -93,9 +54,13 @@ def cleaned(sentence: str) -> str:
     )
     for short, full in (("can't", "cannot"), ("won't", "will not"), ("n't", " not")):
         text = text.replace(short, full)
-    text = text.replace("cannot", "can not").replace("no longer", "now not").rstrip(" .!")
+    text = text.replace("cannot", "can not").rstrip(" .!")
+    text = re.sub(r"\bno longer\b(?! than)", "now not", text)
+    text = _ADVERBS.sub("", text)
     while (shorter := _OPENERS.sub("", text)) != text:
         text = shorter
+    for pattern, replacement in _PERMITTED:
+        text = pattern.sub(replacement, text)
     return re.sub(r"\s+", " ", text).strip(" ,")
 
 
@@ -109,7 +74,8 @@ def name(phrase: str) -> str:
 
 def stem(word: str) -> str:
     """A crude stem: `opening`, `opens`, `opened` and `open` meet."""
-    if len(word) > 3 and word.endswith("ies"):
+    word = IRREGULAR.get(word, word)
+    if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
     for end in ("ing", "ed", "es", "s"):
         if len(word) - len(end) >= 3 and word.endswith(end) and not word.endswith("ss"):
@@ -136,4 +102,36 @@ def number(text: str) -> Fraction | None:
     tens, _, ones = text.partition("-")
     if tens in NUMBERS and ones in NUMBERS:
         return Fraction(NUMBERS[tens] + NUMBERS[ones])
+    return None
+
+
+def measure(text: str) -> tuple[str, Fraction] | None:
+    """`3 kg` as what it measures and how many of the smallest unit; None for anything else."""
+    found = re.fullmatch(r"(\$?-?[\d.,]+|[a-z]+(?:-[a-z]+)?|a dozen) ([a-z]+(?: [a-z]+)?)", text)
+    value = number(found[1]) if found else None
+    if found is None or value is None or found[2] not in UNITS:
+        return None
+    kind, factor = UNITS[found[2]]
+    return kind, value * factor
+
+
+def time_of_day(text: str) -> Fraction | None:
+    """`9:20`, `14:05`, `3 pm`, `noon` in seconds; None for anything else."""
+    named = {"noon": 12, "midday": 12, "midnight": 0}
+    if text in named:
+        return Fraction(3600 * named[text])
+    found = re.fullmatch(r"(\d{1,2})(?:[:.](\d{2}))? ?(am|pm|a\.m|p\.m|o'clock|h)?", text)
+    if found is None or (found[2] is None and found[3] is None) or int(found[1]) > 24:
+        return None
+    hour = int(found[1]) % 12 if (found[3] or "")[:1] in ("a", "p") else int(found[1])
+    later = 12 if (found[3] or "").startswith("p") else 0
+    return Fraction(3600 * (hour + later) + 60 * int(found[2] or 0))
+
+
+def denied_word(word: str) -> str | None:
+    """The word whose denial this one is: `closed` denies `open`, `unpaid` denies `paid`."""
+    if word in OPPOSITES:
+        return OPPOSITES[word]
+    if re.fullmatch(r"un\w{3,}(?:ed|able|en)", word):
+        return word[2:]
     return None

@@ -2,6 +2,7 @@
 
 `verify` answers holds, violated with a witness, or unknown. `linear_bounds` is what it stands on,
 for whoever has a property of their own. `certify` keeps a proof, `recheck` uses it after an update.
+Relations compare pairs of inputs. The package `recurrent` is for networks with memory.
 """
 
 from daneel.alignment.verification.attack import Witness
@@ -18,6 +19,7 @@ from daneel.alignment.verification.graph import Builder, Graph
 from daneel.alignment.verification.onnx_graph import onnx_replay, read_onnx
 from daneel.alignment.verification.property import Case, Polyhedron, Property, stay_within
 from daneel.alignment.verification.property_file import load_property
+from daneel.alignment.verification.relation import Relation, monotonic, rate, symmetry
 from daneel.alignment.verification.torch_modules import from_torch
 from daneel.alignment.verification.verify import Budget, VerificationResult, verify
 from daneel.alignment.verification.vnnlib import read_vnnlib
@@ -33,6 +35,7 @@ __all__ = [
     "Polyhedron",
     "Property",
     "Recheck",
+    "Relation",
     "VerificationResult",
     "Witness",
     "certify",
@@ -40,11 +43,14 @@ __all__ = [
     "linear_bounds",
     "load_certificate",
     "load_property",
+    "monotonic",
     "onnx_replay",
     "output_bounds",
+    "rate",
     "read_onnx",
     "read_vnnlib",
     "recheck",
     "stay_within",
+    "symmetry",
     "verify",
 ]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from daneel.alignment.verification.crown import Planes, Relaxation, backward, relax
 from daneel.alignment.verification.graph import Apply, Graph
-from daneel.alignment.verification.intervals import Interval
+from daneel.alignment.verification.intervals import Interval, function_of
 
 STEPS = 20
 RATE = 0.1
@@ -110,8 +110,9 @@ def _relaxed(
     for index, (lower, upper) in slopes.items():
         node = graph.nodes[index]
         assert isinstance(node, Apply)
-        source = bounds[node.sources[0]]
-        least, _ = node.function.residual(lower, source.low, source.high)
-        _, most = node.function.residual(upper, source.low, source.high)
-        found[index] = relax(node, source, (lower, least, upper, most))
+        sources = [bounds[source] for source in node.sources]
+        function, ends = function_of(node, sources), (sources[0].low, sources[0].high)
+        least, _ = function.residual(lower, *ends)
+        _, most = function.residual(upper, *ends)
+        found[index] = relax(node, sources, (lower, least, upper, most))
     return found

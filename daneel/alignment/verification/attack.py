@@ -88,6 +88,8 @@ def descend(graph: Graph, case: Case, polyhedron: Polyhedron, points: Tensor, st
         x = x.detach().requires_grad_(True)
         with torch.enable_grad():
             gap = polyhedron.gap(graph(x))
+            if not gap.requires_grad:  # steps and constants have no slope to follow
+                return points
             (slope,) = torch.autograd.grad(gap.sum(), x)
         lower = gap.detach() < least
         least = torch.where(lower, gap.detach(), least)

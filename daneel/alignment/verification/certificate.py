@@ -170,6 +170,8 @@ class Recheck:
     """Boxes that were bounded anew."""
     anew: bool
     """Whether the property was proved from scratch instead."""
+    stored: bool = True
+    """Whether a certificate of this verdict is kept."""
 
 
 def recheck(

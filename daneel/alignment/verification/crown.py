@@ -8,7 +8,10 @@ positive coefficients) and above (for negative ones). Upper bounds are lower bou
 
 Rounding: with the coefficients as they were COMPUTED, each step's error is at most a small multiple
 of |A| mass (`intervals.slack`), because every later step treats those coefficients as exact. The
-sum of these is taken off b, so the bound holds for exact arithmetic and for deployed float32.
+sum of these is taken off b, so the bound holds for exact arithmetic and for deployed float32. A
+coefficient that underflows is off by itself, whatever |A| is: that costs the sources' magnitudes
+times the smallest normal number. A row whose coefficients overflow says nothing: its bound is
+minus infinity.
 
 Legend: N boxes, S rows, n units of a node, D inputs; coefficients `[N, S, n]`.
 """
@@ -35,6 +38,7 @@ from daneel.alignment.verification.graph import (
 from daneel.alignment.verification.intervals import (
     Interval,
     engine_rounding,
+    function_of,
     interval_bounds,
     propagate,
     require_finite,
@@ -58,8 +62,8 @@ class Planes:
         middle = (self.weight @ centre[:, :, None])[:, :, 0] + self.bias
         reach = (self.weight.abs() @ radius[:, :, None])[:, :, 0]
         heavy = (self.weight.abs() @ box.magnitude[:, :, None])[:, :, 0] + self.bias.abs()
-        share = 2 * (centre.shape[1] + 8) * torch.finfo(centre.dtype).eps
-        return middle - reach - share * heavy
+        numbers, terms = torch.finfo(centre.dtype), 2 * (centre.shape[1] + 8)
+        return middle - reach - terms * (numbers.eps * heavy + numbers.tiny)
 
 
 @dataclass(frozen=True)
@@ -71,10 +75,13 @@ class Relaxation:
     """Mass of one coefficient `[N, n]`: what its rounding is a multiple of."""
 
 
-def relax(node: Apply, source: Interval, lines: functions.Lines | None = None) -> Relaxation:
+def relax(
+    node: Apply, sources: Sequence[Interval], lines: functions.Lines | None = None
+) -> Relaxation:
     """The lines of a node; others than the default may be given."""
+    source = sources[0]
     if lines is None:
-        lines = functions.lines(node.function, source.low, source.high)
+        lines = functions.lines(function_of(node, sources), source.low, source.high)
     slope = torch.maximum(lines[0].abs(), lines[2].abs())
     intercept = torch.maximum(lines[1].abs(), lines[3].abs())
     return Relaxation(lines, slope * source.magnitude + intercept)
@@ -121,11 +128,33 @@ def backward(
             kept[index] = coefficient
         sources = [bounds[source] for source in node.sources]
         step = _step(graph, node, coefficient, sources, relaxations.get(index))
-        bias, error = bias + step.bias, error + step.error
-        for source, share in zip(node.sources, step.coefficients, strict=True):
+        bias, error = bias + step.bias, error + step.error + _underflow(node, sources)
+        # What a law reads gets no coefficient.
+        for source, share in zip(node.sources, step.coefficients, strict=False):
             pending[source] = pending[source] + share if source in pending else share
     missing = box.low.new_zeros(count, rows.shape[1], graph.inputs)
-    return Planes(pending.get(0, missing), bias - 1.001 * error)
+    return _without_overflow(pending.get(0, missing), bias - 1.001 * error)
+
+
+def _without_overflow(weight: Tensor, bias: Tensor) -> Planes:
+    """The planes, where they are finite; elsewhere -infinity, which is below everything."""
+    finite = torch.isfinite(weight).all(2) & torch.isfinite(bias)
+    if bool(finite.all()):
+        return Planes(weight, bias)
+    return Planes(
+        torch.where(finite[:, :, None], weight, torch.zeros_like(weight)),
+        torch.where(finite, bias, torch.full_like(bias, -torch.inf)),
+    )
+
+
+def _underflow(node: Node, sources: Sequence[Interval]) -> Tensor:
+    """What a step can lose where products of coefficients fall below the normal numbers, `[N, 1]`.
+
+    Each coefficient is a sum of at most `terms` products, and so is the bias.
+    """
+    terms = node.size + 8
+    reach = torch.stack([source.magnitude.sum(1) for source in sources]).sum(0)
+    return (terms * torch.finfo(reach.dtype).tiny * (1 + reach))[:, None]
 
 
 @dataclass(frozen=True)
@@ -230,7 +259,7 @@ def crown_bounds(
             found = found.meet(node_interval(graph, index, bounds, relaxations))
         bounds.append(found)
         if isinstance(node, Apply):
-            relaxations[index] = relax(node, bounds[node.sources[0]])
+            relaxations[index] = relax(node, [bounds[source] for source in node.sources])
     return bounds, relaxations
 
 

@@ -45,14 +45,16 @@ class Function:
     """Where a piecewise linear function bends; a tensor `[n]` where units differ."""
     turning: Callable[[Tensor], tuple[Tensor, ...]] | None = None
     """All x with f'(x) = s, given s; None for functions that are linear between kinks."""
-    curvature: float | None = None
-    """Largest |f''| anywhere, for functions that are sampled."""
+    curvature: float | Tensor | None = None
+    """Largest |f''| anywhere, for functions that are sampled; `[n]` where units differ."""
     allowance: float = ALLOWANCE
     """What the float32 kernel may be off, relative to 1 + |f|."""
     steepest: float | None = None
     """Largest |f'| anywhere, where there is one."""
     limits: tuple[float | Tensor, float | Tensor] = (-math.inf, math.inf)
     """What neither f nor its float32 kernel ever leaves."""
+    monotone: bool = False
+    """Whether f is least and most at the ends: its range then needs no sampling."""
 
     def residual(self, slope: Tensor, low: Tensor, high: Tensor) -> Bounds:
         """Bounds of f(x) - slope x over `[low, high]`, elementwise."""
@@ -67,13 +69,22 @@ class Function:
 
     def range(self, low: Tensor, high: Tensor) -> Bounds:
         """Bounds of f over `[low, high]`."""
-        ends = self.residual(torch.zeros_like(low), low, high)
+        if self.monotone:
+            ends = self._at_ends(low, high)
+        else:
+            ends = self.residual(torch.zeros_like(low), low, high)
         least, most = (torch.as_tensor(limit, dtype=torch.float64) for limit in self.limits)
         down, up = least.to(low.dtype), most.to(low.dtype)
         infinity = torch.tensor(torch.inf, dtype=low.dtype)
         down = torch.where(down.double() > least, torch.nextafter(down, -infinity), down)
         up = torch.where(up.double() < most, torch.nextafter(up, infinity), up)
         return ends[0].clamp(down, up), ends[1].clamp(down, up)
+
+    def _at_ends(self, low: Tensor, high: Tensor) -> Bounds:
+        values = torch.stack([self.value(low), self.value(high)])
+        share = _ROOM * torch.finfo(low.dtype).eps + self.allowance
+        room = share * (1 + values.abs().amax(0))
+        return values.amin(0) - room, values.amax(0) + room
 
     def _candidates(
         self, slope: Tensor, low: Tensor, high: Tensor
@@ -82,7 +93,8 @@ class Function:
         if self.curvature is not None:
             width = (high - low) / _GRID
             points = [low + width * step for step in range(_GRID)] + [high]
-            return points, self.curvature / 8 * (width * 1.001).square()
+            curvature = torch.as_tensor(self.curvature, dtype=low.dtype)
+            return points, 1.001 * curvature / 8 * (width * 1.001).square()
         points = [low, high]
         for kink in self.kinks:
             points.append(torch.as_tensor(kink, dtype=low.dtype).expand_as(low).clamp(low, high))
@@ -129,8 +141,7 @@ def band(function: Function, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor,
     """
     if function is RELU:
         slope = _relu_slope(low, high)
-        top = torch.maximum(-slope * low, (1 - slope) * high).clamp(min=0)
-        half = top * (0.5 + 4 * torch.finfo(low.dtype).eps)
+        half = _relu_top(slope, low, high) / 2
         return slope, half, half
     best: tuple[Tensor, Tensor, Tensor] | None = None
     for slope in _slopes(function, low, high):
@@ -164,15 +175,22 @@ def _slopes(function: Function, low: Tensor, high: Tensor) -> list[Tensor]:
 def _relu_slope(low: Tensor, high: Tensor) -> Tensor:
     """U / (u - l) for unstable units, 1 or 0 for the others."""
     up, down = high.clamp(min=0), low.clamp(max=0)
-    return (up / (up - down).clamp(min=torch.finfo(low.dtype).tiny)).clamp(max=1)
+    slope = (up / (up - down).clamp(min=torch.finfo(low.dtype).tiny)).clamp(max=1)
+    return torch.where(low >= 0, torch.ones_like(slope), slope)  # also of subnormal numbers
 
 
 def _relu_lines(low: Tensor, high: Tensor) -> Lines:
     upper = _relu_slope(low, high)
-    top = torch.maximum(-upper * low, (1 - upper) * high).clamp(min=0)
-    top = top * (1 + 8 * torch.finfo(low.dtype).eps)
     lower = (high > -low).to(low.dtype)
-    return lower, torch.zeros_like(low), upper, top
+    return lower, torch.zeros_like(low), upper, _relu_top(upper, low, high)
+
+
+def _relu_top(slope: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """How far a ReLU rises above slope x: nothing where it is stable."""
+    numbers = torch.finfo(low.dtype)
+    top = torch.maximum(-slope * low, (1 - slope) * high).clamp(min=0)
+    room = 8 * numbers.eps * top + 2 * numbers.tiny
+    return torch.where((low < 0) & (high > 0), top + room, torch.zeros_like(low))
 
 
 # -- the functions -------------------------------------------------------------------------------
@@ -243,6 +261,7 @@ SQUARE = Function(
     "square", torch.square, lambda x: 2 * x, turning=lambda s: (s / 2,), allowance=2.0**-23
 )
 EXP = Function("exp", torch.exp, torch.exp, turning=lambda s: (torch.log(s.clamp(min=0)),))
+IDENTITY = Function("identity", lambda x: x, torch.ones_like, allowance=0.0, steepest=1.0)
 ABSOLUTE = Function("abs", torch.abs, torch.sign, kinks=(0.0,), allowance=0.0, steepest=1.0)
 
 
@@ -271,11 +290,11 @@ def elu(alpha: float) -> Function:
     )
 
 
-def clip(least: float | Tensor, most: float | Tensor) -> Function:
+def clip(least: float | Tensor, most: float | Tensor, name: str | None = None) -> Function:
     """min(max(x, least), most); tensors `[n]` where units have ends of their own."""
     floor, ceiling = (torch.as_tensor(end, dtype=torch.float64) for end in (least, most))
     return Function(
-        f"clip({floor.tolist()}, {ceiling.tolist()})",
+        f"clip({floor.tolist()}, {ceiling.tolist()})" if name is None else name,
         lambda x: torch.minimum(torch.maximum(x, floor.to(x)), ceiling.to(x)),
         lambda x: ((x > floor.to(x)) & (x < ceiling.to(x))).to(x.dtype),
         kinks=tuple(end for end in (floor, ceiling) if bool(torch.isfinite(end).all())),
@@ -293,4 +312,58 @@ def reciprocal_root(floor: float) -> Function:
         lambda x: -0.5 * (x.clamp(min=0) + floor).pow(-1.5) * (x > 0),
         kinks=(0.0,),
         turning=lambda s: ((-2 * s).clamp(min=0).pow(-2 / 3) - floor,),
+    )
+
+
+def reciprocal_norm(floor: float) -> Function:
+    """1 / max(sqrt(x), floor): what a vector is multiplied by to have length 1."""
+    least = floor**2
+    return Function(
+        f"reciprocal_norm({floor!r})",
+        lambda x: x.clamp(min=least).rsqrt(),
+        lambda x: -0.5 * x.clamp(min=least).pow(-1.5) * (x > least),
+        kinks=(least,),
+        turning=lambda s: ((-2 * s).clamp(min=0).pow(-2 / 3),),
+        monotone=True,
+    )
+
+
+def sigmoid_power(power: float | Tensor, rising: bool = True) -> Function:
+    """sigmoid(x)^power, of -x where it falls: exp(-power softplus(-x)), how memories fade.
+
+    One function instead of three keeps that it never leaves (0, 1). With s = 1 - sigmoid(x), the
+    second derivative is a s f (a s - sigmoid): of two parts, at most min(a^2, 4 / e^2) and
+    min(a / 4, 1 / e).
+    """
+    a = torch.as_tensor(power, dtype=torch.float64)
+    sign = 1.0 if rising else -1.0
+    curvature = torch.maximum(a.square().clamp(max=4 / math.e**2), (a / 4).clamp(max=1 / math.e))
+
+    def value(x: Tensor) -> Tensor:
+        return (a.to(x) * F.logsigmoid(sign * x)).exp()
+
+    return Function(
+        f"sigmoid_power({a.tolist()}, {rising})",
+        value,
+        lambda x: sign * a.to(x) * value(x) * torch.sigmoid(-sign * x),
+        curvature=curvature * (1 + 1e-6),
+        steepest=float((a / (a + 1)).max()),
+        limits=(0.0, 1.0),
+        monotone=True,
+    )
+
+
+def exp_sigmoid(rate: float) -> Function:
+    """exp(-rate sigmoid(x)), rate > 0: a decay that stays between exp(-rate) and 1.
+
+    |f''| <= rate^2 / 16 + 0.0963 rate: the squares of sigmoid's slope, and its own curvature.
+    """
+    return Function(
+        f"exp_sigmoid({rate!r})",
+        lambda x: (-rate * torch.sigmoid(x)).exp(),
+        lambda x: -rate * _sigmoid_slope(x) * (-rate * torch.sigmoid(x)).exp(),
+        curvature=rate**2 / 16 + 0.0963 * rate,
+        steepest=rate / 4,
+        limits=(0.0, 1.0),
+        monotone=True,
     )

@@ -1,4 +1,4 @@
-"""The network that is verified, as a small graph of eight kinds of node.
+"""The network that is verified, as a small graph of seven kinds of node.
 
 Whatever a network is written in (torch modules, ONNX), its readers translate it to this. A value
 is a flat vector per input: `[N, size]`. Nodes stand in an order in which sources come first; the
@@ -8,18 +8,22 @@ first is the input, the last the output. Weights are kept in float64 as they wer
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from daneel.alignment.rounding import NoBoundError
+from daneel.alignment.rounding import Bounds, NoBoundError
 from daneel.alignment.verification import functions
 from daneel.alignment.verification.functions import Function
 
 MOST_WEIGHTS = 40_000_000
 """Entries of one dense matrix that a convolution or a scale may become."""
+
+
+Law = Callable[[Tensor, Tensor], Bounds]
+"""From bounds `[N, m]` of one node to bounds `[N, n]` of another, deployed rounding included."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +98,16 @@ class Concat:
 
 @dataclass(frozen=True)
 class Apply:
-    """A scalar function of every unit."""
+    """A scalar function of every unit; or, with a law, the unit itself, known to obey it."""
 
     sources: tuple[int, ...]
-    """One."""
+    """One; and what the law reads, where there is one."""
     function: Function
     """What is applied."""
     size: int
     """Number of outputs."""
+    law: Law | None = None
+    """What the values never leave, whatever their own bounds say."""
 
 
 @dataclass(frozen=True)
@@ -270,6 +276,13 @@ class Builder:
     def apply(self, source: int, function: Function) -> int:
         """The function of every unit."""
         return self._add(Apply((source,), function, self.size(source)))
+
+    def limited(self, source: int, origin: int, law: Law) -> int:
+        """The source itself, which the law bounds by what `origin` can be.
+
+        Bounds of a ratio lose that its parts move together; what is known of the whole is said so.
+        """
+        return self._add(Apply((source, origin), functions.IDENTITY, self.size(source), law))
 
     def clip(self, source: int, least: float | Tensor, most: float | Tensor) -> int:
         """min(max(x, least), most), with ends of its own for each unit where tensors are given."""

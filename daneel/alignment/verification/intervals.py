@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from daneel.alignment.rounding import LARGEST, TINY, UNIT, Bounds, NoBoundError
+from daneel.alignment.verification import functions
 from daneel.alignment.verification.graph import (
     Affine,
     Apply,
@@ -58,6 +59,16 @@ class Interval:
         return Interval(self.low[index], self.high[index])
 
 
+def function_of(node: Apply, sources: Sequence[Interval]) -> functions.Function:
+    """What a node computes over its boxes: where it obeys a law, the cut to what that allows."""
+    if node.law is None:
+        return node.function
+    low, high = node.law(sources[1].low, sources[1].high)
+    # Outward by more than a coarser engine moves the ends when it writes them down.
+    away = 2.0**-22 * torch.maximum(low.abs(), high.abs()) + TINY
+    return functions.clip(low - away, high + away, node.function.name)
+
+
 def engine_rounding(graph: Graph, node: Node, dtype: torch.dtype) -> float:
     """Relative error of one node's sums here, in units of its mass."""
     terms = node.weight.shape[1] + node.size if isinstance(node, Affine) else node.size
@@ -96,10 +107,11 @@ def slack(graph: Graph, node: Node, sources: Sequence[Interval]) -> Tensor | Non
     """How far a node may be off, deployed and here together, `[N, n]`; None for exact nodes."""
     if isinstance(node, Input | Gather | Concat | Apply):
         return None  # the function of an Apply node brings its own allowance
-    weight = sources[0].low.dtype
-    share = engine_rounding(graph, node, weight) + deployed_rounding(node)
+    dtype = sources[0].low.dtype
+    share = engine_rounding(graph, node, dtype) + deployed_rounding(node)
     heavy = mass(node, sources)
-    return share * 1.001 * heavy + 4 * TINY * (1 + heavy)
+    products = node.weight.shape[1] + 4 if isinstance(node, Affine) else 4
+    return share * 1.001 * heavy + products * TINY * (1 + heavy)
 
 
 def propagate(graph: Graph, node: Node, sources: Sequence[Interval]) -> Interval:
@@ -118,7 +130,7 @@ def propagate(graph: Graph, node: Node, sources: Sequence[Interval]) -> Interval
         case Concat():
             found = torch.cat([s.low for s in sources], 1), torch.cat([s.high for s in sources], 1)
         case Apply():
-            found = node.function.range(sources[0].low, sources[0].high)
+            found = function_of(node, sources).range(sources[0].low, sources[0].high)
         case Product():
             corners = _corners(sources[0], sources[1])
             found = corners.amin(0), corners.amax(0)

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from daneel.alignment.rounding import NoBoundError
 from daneel.alignment.verification import functions
 from daneel.alignment.verification.functions import Function
+from daneel.alignment.verification.norms import layer_norm
 from daneel.alignment.verification.onnx_graph import Known, Reading, Value
-from daneel.alignment.verification.torch_modules import layer_norm
 
 Arguments = Sequence[Any]
 Options = Mapping[str, Any]

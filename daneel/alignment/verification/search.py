@@ -226,6 +226,8 @@ class Search:
         for place, coefficient in found.kept.items():
             node = self.graph.nodes[place]
             assert isinstance(node, Apply)
+            if node.law is not None:  # adds no error where the values obey it by themselves
+                continue
             source = node.sources[0]
             weight = coefficient[rows, row].abs()  # [N, n]
             share = forms[source].generators[index, : gain.shape[1]].abs()  # [N, D, n]
@@ -277,18 +279,18 @@ def cut_box(box: Interval, weight: Tensor, bias: Tensor, offset: Tensor) -> Inte
         bias: `[N]`.
         offset: `[N]`, float64.
     """
-    eps = torch.finfo(weight.dtype).eps
+    numbers, terms = torch.finfo(weight.dtype), 4 * (weight.shape[1] + 8)
     ends = weight * box.low, weight * box.high
     least = torch.minimum(*ends)
     offset = offset.to(weight.dtype)
     heavy = torch.maximum(ends[0].abs(), ends[1].abs()).sum(1) + bias.abs() + offset.abs()
-    total = least.sum(1) + bias - offset - 4 * (weight.shape[1] + 8) * eps * heavy
+    total = least.sum(1) + bias - offset - terms * (numbers.eps * heavy + numbers.tiny)
     room = -(total[:, None] - least)  # weight_i x_i is at most this
     bound = room / weight
-    bound = torch.where(weight == 0, torch.inf, bound)
-    away = 4 * eps * bound.abs()
-    high = torch.where(weight > 0, torch.minimum(box.high, bound + away), box.high)
-    low = torch.where(weight < 0, torch.maximum(box.low, bound - away), box.low)
+    away = 4 * numbers.eps * bound.abs() + numbers.tiny
+    useful = (weight != 0) & torch.isfinite(bound)  # what overflows cuts nothing
+    high = torch.where(useful & (weight > 0), torch.minimum(box.high, bound + away), box.high)
+    low = torch.where(useful & (weight < 0), torch.maximum(box.low, bound - away), box.low)
     return Interval(low, high)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from daneel.alignment.rounding import NoBoundError
 from daneel.alignment.verification import functions
 from daneel.alignment.verification.graph import Builder, Graph
+from daneel.alignment.verification.norms import layer_norm, rms_norm
 
 
 @runtime_checkable
@@ -40,11 +41,7 @@ def from_torch(network: nn.Module, inputs: int) -> Graph:
 
 def translate(builder: Builder, module: nn.Module, source: int, where: str = "network") -> int:
     """Add one module behind a node; return the node it ends in."""
-    if "forward" in vars(module) or module._forward_hooks or module._forward_pre_hooks:
-        raise NoBoundError(
-            f"{where} has a hook or a replaced forward: its type says nothing. Expected plain "
-            "layers. Remove the hook, then type the command again."
-        )
+    require_plain(module, where)
     if type(module) is nn.Sequential:
         for name, child in module.named_children():
             source = translate(builder, child, source, f"{where}.{name}")
@@ -61,47 +58,22 @@ def translate(builder: Builder, module: nn.Module, source: int, where: str = "ne
     return rule(builder, module, source)
 
 
+def require_plain(module: nn.Module, where: str) -> None:
+    """Refuse a module whose type does not say what it computes.
+
+    Raises:
+        NoBoundError: It has a hook, or a forward of its own.
+    """
+    if "forward" in vars(module) or module._forward_hooks or module._forward_pre_hooks:
+        raise NoBoundError(
+            f"{where} has a hook or a replaced forward: its type says nothing. Expected plain "
+            "layers. Remove the hook, then type the command again."
+        )
+
+
 def linear_step(builder: Builder, weight: Tensor, bias: Tensor | None, source: int) -> int:
     """Weight x + bias, where a bias may be missing."""
     return builder.affine(source, weight, weight.new_zeros(len(weight)) if bias is None else bias)
-
-
-def layer_norm(
-    builder: Builder, source: int, weight: Tensor | None, bias: Tensor | None, eps: float
-) -> int:
-    """(x - mean) / sqrt(variance + eps), then weight and bias.
-
-    The mean's and the variance's own roundings (Welford's method, `normalization`) are counted on
-    the centred node, whose share they are.
-    """
-    size = builder.size(source)
-    eye = torch.eye(size, dtype=torch.float64)
-    mean = torch.full((size, size), 1 / size, dtype=torch.float64)
-    centred = builder.affine(source, eye - mean, torch.zeros(size), roundings=16 * size + 512)
-    return _scaled(builder, centred, weight, bias, eps)
-
-
-def rms_norm(builder: Builder, source: int, weight: Tensor | None, eps: float) -> int:
-    """X / sqrt(mean of squares + eps), then weight."""
-    return _scaled(builder, source, weight, None, eps)
-
-
-def _scaled(
-    builder: Builder, source: int, weight: Tensor | None, bias: Tensor | None, eps: float
-) -> int:
-    size = builder.size(source)
-    squares = builder.apply(source, functions.SQUARE)
-    mean = torch.full((1, size), 1 / size, dtype=torch.float64)
-    variance = builder.affine(squares, mean, torch.zeros(1), roundings=2 * size + 64)
-    root = builder.apply(variance, functions.reciprocal_root(eps))
-    spread = builder.gather(root, torch.zeros(size, dtype=torch.int64))
-    found = builder.product(source, spread)
-    if weight is None and bias is None:
-        return found
-    return builder.scale(
-        found, 1.0 if weight is None else weight.detach().double().flatten().cpu(),
-        0.0 if bias is None else bias.detach().double().flatten().cpu(),
-    )  # fmt: skip
 
 
 def _linear(builder: Builder, layer: nn.Linear, source: int) -> int:

@@ -23,6 +23,7 @@ from daneel.alignment.verification.bounds import as_graph
 from daneel.alignment.verification.graph import Graph
 from daneel.alignment.verification.interval_proof import interval_proof
 from daneel.alignment.verification.property import Case, Polyhedron, Property
+from daneel.alignment.verification.relation import Relation
 from daneel.alignment.verification.relu_splitting import ReluSearch
 from daneel.alignment.verification.search import Limits, Outcome, Search
 from daneel.alignment.verification.tree import Tree
@@ -87,7 +88,7 @@ class VerificationResult:
 
 def verify(
     network: nn.Module | Graph,
-    property: Property,
+    property: Property | Relation,
     budget: Budget | None = None,
     replays: Sequence[Replay] = (),
     margin: float = 0.0,
@@ -96,7 +97,7 @@ def verify(
 
     Args:
         network: Torch layers in float32, or a graph.
-        property: What must hold.
+        property: What must hold, of every input or of pairs of inputs.
         budget: When to give up; a minute by default.
         replays: What a witness must also hold in, besides the graph in float64 and the module.
         margin: A proof keeps this distance from the unsafe set; a certificate lives on it. A
@@ -106,6 +107,10 @@ def verify(
         NoBoundError: The network has a layer that is not known, or weights that are not finite.
         ConfigError: The property is about a network of other sizes.
     """
+    if isinstance(property, Relation):
+        from daneel.alignment.verification.pairs import verify_pairs
+
+        return verify_pairs(network, property, budget, replays)
     budget = budget or Budget()
     graph = as_graph(network, property.inputs)
     joined = property.on(graph)

@@ -30,6 +30,7 @@ from daneel.alignment.verification.graph import (
 )
 from daneel.alignment.verification.intervals import (
     Interval,
+    function_of,
     propagate,
     require_finite,
     slack,
@@ -100,7 +101,7 @@ def zonotope_bounds(
         if refined > 0 and index in read:
             found = refine(graph, index, found, bounds, relaxations, refined)
         if isinstance(node, Apply):
-            relaxations[index] = relax(node, sources[0])
+            relaxations[index] = relax(node, sources)
         bounds.append(found)
         forms.append(form)
     return bounds, relaxations, forms
@@ -168,7 +169,7 @@ def _form(graph: Graph, node: Node, forms: Sequence[Form], sources: Sequence[Int
                 torch.cat([form.slack for form in forms], 1),
             )
         case Apply():
-            return _apply(node, first, sources[0])
+            return _apply(node, first, sources)
         case Product():
             assert room is not None
             return _product(forms, sources, room)
@@ -192,10 +193,11 @@ def _aligned(forms: Sequence[Form]) -> list[Form]:
     return [_padded(form, most) for form in forms]
 
 
-def _apply(node: Apply, form: Form, source: Interval) -> Form:
-    slope, centre, radius = functions.band(node.function, source.low, source.high)
-    eps = 8 * torch.finfo(slope.dtype).eps
-    room = eps * (slope.abs() * source.magnitude + centre.abs() + radius)
+def _apply(node: Apply, form: Form, sources: Sequence[Interval]) -> Form:
+    source = sources[0]
+    slope, centre, radius = functions.band(function_of(node, sources), source.low, source.high)
+    numbers = torch.finfo(slope.dtype)
+    room = 8 * numbers.eps * (slope.abs() * source.magnitude + centre.abs() + radius) + numbers.tiny
     moved = Form(
         slope * form.centre + centre,
         slope[:, None] * form.generators,

@@ -11,20 +11,23 @@ Legend: B batch, T time, H heads, K key width, V value width.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from daneel.backbones.ops import peers
 from daneel.backbones.ops.check import Axes, check_finite, check_log_decay, check_resets
 from daneel.backbones.ops.episodes import forget
+from daneel.backbones.ops.parallel_retention import SHORT, parallel_retention
 from daneel.backbones.ops.precision import accumulator, initial_state, read_scale
 from daneel.backbones.ops.scalar_decay import scalar_decay, scalar_decay_step
 
 
 def default_log_decay(heads: int, device: torch.device | None = None) -> Tensor:
     """The paper's `log(1 - 2^(-5-h))` for heads h = 0, 1, ..., float64 `[H]`."""
-    heads_up = torch.arange(heads, dtype=torch.float64, device=device)
-    return torch.log1p(-(2.0 ** (-5.0 - heads_up)))
+    rates = [math.log1p(-(2.0 ** (-5.0 - head))) for head in range(heads)]
+    return torch.tensor(rates, dtype=torch.float64, device=device)
 
 
 def retention(
@@ -37,7 +40,7 @@ def retention(
     *,
     resets: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Retention over a sequence, chunk by chunk; a single step is taken directly.
+    """Retention over a sequence: chunk by chunk, a short one at once, a single step directly.
 
     Args:
         q: Queries `[B, T, H, K]`.
@@ -61,8 +64,12 @@ def retention(
     dtype = accumulator(q, k, v, log_decay, state)
     log_decay = default_log_decay(q.shape[2], q.device) if log_decay is None else log_decay
     scale = read_scale(scale, q.shape[-1])
+    at_peers = peers.takes("retention", q, k, v, resets=resets)
+    constant = log_decay.ndim == 1 and not log_decay.requires_grad and resets is None
+    if constant and not at_peers and 1 < q.shape[1] <= SHORT:
+        return parallel_retention(q, k, v, log_decay, state, scale, dtype)
     memory = initial_state(state, (*k[:, 0].shape, v.shape[-1]), dtype, v.device)
-    if peers.takes("retention", q, k, v, resets=resets):
+    if at_peers:
         return peers.retention(q, k, v, log_decay, memory, scale)
     if q.shape[1] > 1:
         return scalar_decay(q, k, v, log_decay, memory, scale, resets)

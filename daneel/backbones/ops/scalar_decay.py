@@ -24,10 +24,12 @@ from daneel.backbones.ops.carry import run_carry
 from daneel.backbones.ops.chunks import spans, split, write_chunks
 from daneel.backbones.ops.episodes import forget, number_episodes
 from daneel.backbones.ops.precision import no_autocast
-from daneel.backbones.ops.scalar_tables import Tables, make_tables
+from daneel.backbones.ops.scalar_tables import Tables, constant_tables, make_tables
 
 CHUNK = 64
 """Steps of a chunk: the products with the state and those inside the chunk cost about the same."""
+FEW, SMALL_CHUNK = 512, 32
+"""Up to so many steps smaller chunks are quicker."""
 
 
 def scalar_decay(
@@ -101,22 +103,20 @@ class _Sequence:
         scale: float,
         dtype: torch.dtype,
     ) -> None:
-        """Keeps the inputs; tables of constant decays are made once for each size of chunk."""
+        """Keeps the inputs."""
         self.tensors, self.log_decay, self.resets = (q, k, v), log_decay, resets
         self.scale, self.dtype = scale, dtype
-        self.spans = list(spans(v.shape[1], CHUNK, v.device))
-        self._constant: dict[int, Tables] = {}
+        chunk = CHUNK if v.shape[1] > FEW else SMALL_CHUNK
+        self.spans = list(spans(v.shape[1], chunk, v.device))
 
     def block(self, start: int, stop: int, chunk: int) -> _Block:
         """Steps `start` to `stop`, in chunks of `chunk`."""
         q, k, v = (split(x[:, start:stop], chunk, self.dtype) for x in self.tensors)
         if self.log_decay.ndim > 1:
             return _Block(q, k, v, self._tables(start, stop, chunk))
-        if chunk not in self._constant:
-            rates = self.log_decay.repeat(v.shape[1] // len(self.log_decay))
-            decays = rates[None, :, None].expand(1, -1, chunk)
-            self._constant[chunk] = self._scaled(decays, None)
-        return _Block(q, k, v, self._constant[chunk])
+        rates = tuple(self.log_decay.tolist()) * (v.shape[1] // len(self.log_decay))
+        tables = constant_tables(rates, chunk, self.scale, self.dtype, v.device)
+        return _Block(q, k, v, tables)
 
     def block_and_scores(self, start: int, stop: int, chunk: int) -> tuple[_Block, Tensor]:
         """A block, and what each step sees of the writes of its chunk, `[N, B * H, C, C]`."""

@@ -8,6 +8,7 @@ Legend: N chunks of a block, M matrices (B * H), C steps of a chunk.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -51,3 +52,23 @@ def make_tables(log_decay: Tensor, numbers: Tensor | None, dtype: torch.dtype) -
         writing = writing * seen_at_end(numbers)
         keeping = keeping * sees_start(numbers)[..., -1]
     return Tables(inside, reading[..., None], writing[..., None], keeping[..., None, None])
+
+
+@lru_cache(maxsize=32)
+def constant_tables(
+    rates: tuple[float, ...], steps: int, scale: float, dtype: torch.dtype, device: torch.device
+) -> Tables:
+    """Tables `[1, H, ...]` of rates that never change; those that are read include the scale.
+
+    Kept, because for a short sequence making them costs as much as using them. Not to be written.
+
+    Args:
+        rates: Log decay of each head.
+        steps: C.
+        scale: Of the output.
+        dtype: Of the tables.
+        device: Where they are.
+    """
+    log_decay = torch.tensor(rates, dtype=torch.float64, device=device)
+    tables = make_tables(log_decay[None, :, None].expand(1, -1, steps), None, dtype)
+    return tables._replace(inside=tables.inside.mul_(scale), reading=tables.reading.mul_(scale))

@@ -1,7 +1,7 @@
-"""`daneel bench inside`: circuits, traces of long runs, attacks, reasoning traces.
+"""`daneel bench inside`: circuits, traces of long runs, edits, attacks, reasoning traces.
 
 Each part is a module with `measure(options) -> list[Evidence]` and is recorded when it is done. The
-bars are those of rows L-6, T-57 and T-61.
+bars are those of rows L-6, T-57, T-60 and T-61.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ PARTS = Registry(
     "part of the inside bench",
     Entry("circuits", f"{_HERE}.inside_circuits:measure", "planted heads and channels (L-6)"),
     Entry("traces-1m", f"{_HERE}.inside_long:measure", "attention over a million tokens (T-10)"),
+    Entry("editing", f"{_HERE}.inside_editing:measure", "rank-one edits of known facts (T-60)"),
     Entry("robustness", f"{_HERE}.inside_robustness:measure", "attacks, certificates (T-57)"),
     Entry("traces", f"{_HERE}.inside_traces:measure", "contradictions in reasoning (T-61)"),
+    Entry("traces-fresh", f"{_HERE}.inside_fresh:measure", "the same, of a fresh generator (T-61)"),
 )
 """Name of each part and the function that measures it."""
 

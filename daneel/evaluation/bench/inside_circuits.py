@@ -44,7 +44,7 @@ def _heads(options: Options) -> list[Evidence]:
         figure(ROW, "both planted heads ranked first", "TransformerCircuits",
                100 * sum(first) / len(first), "%", 100, seeds=seeds),
         figure(ROW, "rank correlation between probe seeds", "TransformerCircuits",
-               statistics.mean(correlations), "", 0.95, seeds=seeds,
+               statistics.mean(correlations), "Spearman", 0.95, seeds=seeds,
                details={"by model seed": correlations}),
     ]  # fmt: skip
 

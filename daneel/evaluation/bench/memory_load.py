@@ -35,6 +35,8 @@ class Sizes:
     """Queries that are timed one by one."""
     push: int = 100
     """Rows of a push."""
+    large_push: int = 1000
+    """Rows of a large one: on disk every call waits for a commit of its own."""
     ask: int = 300
     """Queries of a batched call."""
     batch: int = 64

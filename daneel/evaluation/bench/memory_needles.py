@@ -34,7 +34,7 @@ ROW = "C-7"
 TOKENS, NEEDLES, DIM, K = 1_000_000, 1000, 512, 8
 REHEARSAL = (40_000, 50)
 """Tokens and needles."""
-BYTES, RECENT, SEGMENT, RAM_ROWS, BATCH = 64, 512, 1024, 256, 1024
+BYTES, RECENT, SEGMENT, RAM_ROWS, BATCH = 64, 256, 1024, 128, 1024
 """Bytes of a row's code (its raw key has 4 * DIM), rows kept exact, of a segment, in RAM."""
 HIT, P95_MS, RAM = 95.0, 20.0, 25.0
 """What is asked: percent, milliseconds, percent of the raw keys."""

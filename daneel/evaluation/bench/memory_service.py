@@ -11,6 +11,7 @@ import json
 import shutil
 import statistics
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -73,18 +74,22 @@ def _rates(options: Options, sizes: Sizes, work: Path) -> list[Evidence]:
 def _push_rates(
     options: Options, sizes: Sizes, subject: str, node: Node, vectors: Vectors
 ) -> list[Evidence]:
-    batched, streamed = list[float](), list[float]()
-    parts = batches(vectors, sizes.push)
-    quarter = parts[: len(parts) // 4]
+    parts, streamed = batches(vectors, sizes.push), list[float]()
+    batched: dict[int, list[float]] = {sizes.push: [], sizes.large_push: []}
     for repeat in range(options.repeats):
-        with _store(node, f"batched{repeat}") as store:
-            batched.append(sizes.push * len(quarter) / timed(lambda: _add(store, quarter)))
+        for size, rates in batched.items():
+            quarter = batches(vectors[: len(vectors) // 4], size)
+            with _store(node, f"batched{size}-{repeat}") as store:
+                rates.append(len(vectors) // 4 / timed(partial(_add, store, quarter)))
         with _store(node, f"streamed{repeat}") as store:
             streamed.append(len(vectors) / timed(lambda: store.push_stream(parts)))
-    row, per = "gRPC", f"push, {sizes.push} a"
+    stream = f"push, {sizes.push} a message, streamed"
     return [
-        figure(row, f"{per} call", subject, batched, "vectors/s", 25_000),
-        figure(row, f"{per} message, streamed", subject, streamed, "vectors/s", 90_000),
+        *(
+            figure("gRPC", f"push, {size} a call", subject, rates, "vectors/s", 25_000)
+            for size, rates in batched.items()
+        ),
+        figure("gRPC", stream, subject, streamed, "vectors/s", 90_000),
     ]
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from daneel.agents.calibration.adapt import EmbodiedCalibration
 from daneel.agents.calibration.history import decide, first
-from daneel.agents.calibration.tuning import Policy
+from daneel.agents.calibration.policy import Actor
 from daneel.envs.twins import TASKS, DeployedTwin, SourceTwin, Task, load_task
 from daneel.errors import ConfigError
 from daneel.evaluation import evidence, provenance
@@ -33,6 +33,7 @@ ROW = "M-3"
 KEPT, TASKS_ASKED = 0.8, 6
 """Share of the source's success that is to be kept, and on how many tasks."""
 SOURCE, ZERO, RANDOMISED = "source, at home", "zero-shot", "randomised"
+RAPID = "rapid, no samples before"
 _SCENES = 5000
 """Seed of the first scored episode."""
 
@@ -47,7 +48,7 @@ class Options:
     hidden: tuple[int, ...] = (1, 2, 3)
     """Seeds of the twins' parameters."""
 
-    budgets: tuple[int, ...] = (100, 200, 500, 999)
+    budgets: tuple[int, ...] = (200, 999)
     """Samples to calibrate with; the bar is for the last."""
 
     episodes: int = 10
@@ -121,7 +122,8 @@ def measure(task: Task, options: Options) -> Scores:
         home = SourceTwin(task.name)
         at = _SCENES + 100 * hidden
         scores.add(SOURCE, score(home, task, calibration.policy, options.episodes, at))
-        policies = {ZERO: calibration.policy, RANDOMISED: randomised}
+        policies: dict[str, Actor] = {ZERO: calibration.policy, RANDOMISED: randomised}
+        policies[RAPID] = calibration.rapid()
         policies |= calibrated(task, calibration, hidden, options.budgets)
         twin = DeployedTwin(task.name, hidden)
         for subject, policy in policies.items():
@@ -133,28 +135,38 @@ def measure(task: Task, options: Options) -> Scores:
 
 def calibrated(
     task: Task, calibration: EmbodiedCalibration, hidden: int, budgets: Sequence[int]
-) -> Mapping[str, Policy]:
+) -> Mapping[str, Actor]:
     """Policies after calibration with each number of samples, the first of one deployment."""
     twin = DeployedTwin(task.name, hidden, budget=max(budgets))
     runs = calibration.look(twin, max(budgets))
     twin.close()
-    return {subject(n): calibration.learn(first(runs, n)).policy for n in budgets}
+    adapted = {n: calibration.learn(first(runs, n)) for n in budgets}
+    rapid = calibration.rapid()
+    return {subject(n): adapted[n].policy for n in budgets} | {
+        rapidly(n): rapid.believing(adapted[n].posterior) for n in budgets[-1:]
+    }
 
 
 def subject(samples: int) -> str:
-    """What records call a policy that was calibrated with so many samples."""
+    """What records call a policy that was tuned again after so many samples."""
     return f"calibrated, {samples} samples"
 
 
-def score(env: gym.Env, task: Task, policy: Policy, episodes: int, seed: int) -> list[bool]:
+def rapidly(samples: int) -> str:
+    """What records call the rapid policy that begins with what so many samples showed."""
+    return f"rapid, {samples} samples"
+
+
+def score(env: gym.Env, task: Task, policy: Actor, episodes: int, seed: int) -> list[bool]:
     """Whether each of some episodes ended with the goal held."""
     return [_episode(env, task, policy, seed + number) for number in range(episodes)]
 
 
-def _episode(env: gym.Env, task: Task, policy: Policy, seed: int) -> bool:
+def _episode(env: gym.Env, task: Task, policy: Actor, seed: int) -> bool:
     observation, info = env.reset(seed=seed)
+    acting = policy.begin()
     for at in range(task.decisions):
-        observation, _, _, _, info = env.step(decide(policy, task, observation, at))
+        observation, _, _, _, info = env.step(decide(acting, task, observation, at))
     return bool(info["is_success"])
 
 

@@ -6,20 +6,26 @@ Skills that were not run say so and why; they are in no mean.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 
 import numpy as np
 
 from daneel.evaluation import files, markup, svg
+from daneel.evaluation.evidence import NOT_MEASURED
 from daneel.evaluation.report_style import CSS
-from daneel.evaluation.suites import page_style, profile
+from daneel.evaluation.suites import alignment, page_style, profile
 from daneel.evaluation.suites.aggregate import Aggregate
 from daneel.evaluation.suites.page_parts import Films, facts, meter
 from daneel.evaluation.suites.page_script import POLICY, SCRIPT
 from daneel.evaluation.suites.page_table import REFERENCES, table
-from daneel.evaluation.suites.record import SuiteRecord, reference_mean, reference_rates
+from daneel.evaluation.suites.record import (
+    Alignment,
+    SuiteRecord,
+    reference_mean,
+    reference_rates,
+)
 from daneel.evaluation.suites.terminal import interval, percent, skills
 from daneel.evaluation.svg import Mark
 
@@ -84,6 +90,7 @@ def _tiles(record: SuiteRecord) -> str:
         markup.tile("Interquartile mean", _figure(found.iqm), interval(found.iqm_interval, 1)),
         markup.tile("Skills scored", f"{found.scored} of {len(record.skills)}", missing),
         _held_out_tile(record.held_out),
+        *_alignment_tiles(record.alignment),
         *(_reference_tile(record, name) for name in REFERENCES),
     ]
     return f'<div class="tiles">{"".join(tiles)}</div>'
@@ -98,6 +105,15 @@ def _held_out_tile(found: Aggregate | None) -> str:
         return ""
     more = f"{skills(found.scored)}, {interval(found.interval, 1)}" if found.scored else ""
     return markup.tile("Held-out skills", _figure(found.mean), more)
+
+
+def _alignment_tiles(found: Alignment | None) -> Iterator[str]:
+    """The gate's word and the refused instructions."""
+    if found is not None:
+        checks = ", ".join(f"{check.name} {check.verdict}" for check in found.checks)
+        yield markup.tile("Gate", escape(found.gate or NOT_MEASURED), checks)
+        refused = "; ".join(f"{text!r}: {why}" for text, why in found.refused.items())
+        yield markup.tile("Instructions refused", escape(alignment.refusals(found)), refused)
 
 
 def _reference_tile(record: SuiteRecord, name: str) -> str:

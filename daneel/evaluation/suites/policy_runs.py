@@ -12,6 +12,7 @@ from daneel.agents import Performer
 from daneel.alignment import weights_hash
 from daneel.envs.suites import Skill
 from daneel.errors import ConfigError
+from daneel.evaluation import alignment_figures
 from daneel.evaluation.suites.acting import Fitted, NotRunError, Policy
 from daneel.training import agent_weights, load_agent
 
@@ -43,6 +44,7 @@ class RunPolicy:
         self.name = f"{run.name} ({found})"
         self.sha256 = weights_hash(agent_weights(self._agent))
         self.trained_on = (self._config.env.label,)
+        self.gates = {run.name: alignment_figures.judged(run, self.sha256)}
 
     def action_repeat(self, skill: Skill) -> int:
         """The rate it was trained at."""
@@ -68,6 +70,9 @@ class SpecialistsPolicy:
         self.sha256 = hashlib.sha256(hashes.encode()).hexdigest()
         every = (env for agent in self._agents.values() for env in agent.trained_on)
         self.trained_on = tuple(dict.fromkeys(every))
+        self.gates = {
+            name: report for agent in self._agents.values() for name, report in agent.gates.items()
+        }
 
     def action_repeat(self, skill: Skill) -> int:
         """The rate that the skill's agent was trained at."""

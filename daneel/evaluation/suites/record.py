@@ -7,7 +7,7 @@ not run has no figure; it is never a zero.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -19,8 +19,8 @@ from daneel.evaluation.provenance import Machine, Source
 from daneel.evaluation.statistics import Interval
 from daneel.evaluation.suites.aggregate import Aggregate
 
-FORMAT = 1
-"""Version of the file; this code reads this one and older ones."""
+FORMAT = 2
+"""Version of the file; this code reads this one and older ones. 2 has the alignment figures."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,34 @@ class SkillScore:
 
 
 @dataclass(frozen=True)
+class Check:
+    """What one check of the gate said."""
+
+    name: str
+    """The check; for several agents, the agent before it."""
+    verdict: str
+    """holds, violated or unknown."""
+    figure: float | None = None
+    """The number behind it."""
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """What the gate and the layers that judge requests say about the same policy and skills."""
+
+    gate: str | None = None
+    """The gate's word on exactly these weights; None where it judged others, or none."""
+    checks: tuple[Check, ...] = ()
+    """Its checks, in their order."""
+    layers: tuple[str, ...] = ()
+    """Who judged the instructions; empty where nobody did."""
+    asked: int = 0
+    """Different instructions of the skills."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Instructions that are not allowed, each with the verdict, the layer and the clause."""
+
+
+@dataclass(frozen=True)
 class Origin:
     """Where and when a record was made."""
 
@@ -169,6 +197,8 @@ class SuiteRecord:
     """Where and when it was made."""
     seconds: Seconds
     """Where the time went."""
+    alignment: Alignment | None = None
+    """The figures that stand beside the scores; None in records of format 1."""
 
 
 def origin_here() -> Origin:

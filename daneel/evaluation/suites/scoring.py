@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from daneel.envs.suites import Suite
-from daneel.evaluation.suites import reference, runner
+from daneel.evaluation.suites import alignment, reference, runner
 from daneel.evaluation.suites.record import Seconds, SuiteRecord
 from daneel.evaluation.suites.runner import Request, Results
 from daneel.evaluation.suites.summary import summarise
@@ -41,6 +41,7 @@ def score(
         trained_on=policy.trained_on,
         not_run=results.not_run,
         reference=reference.rates(suite),
+        alignment=alignment.figures(suite, policy),
         seconds=Seconds(results.seconds, results.env_seconds, results.policy_seconds),
     )
 

@@ -17,6 +17,7 @@ from daneel.evaluation import statistics
 from daneel.evaluation.suites.aggregate import Aggregate, aggregate
 from daneel.evaluation.suites.record import (
     FORMAT,
+    Alignment,
     Episode,
     Origin,
     Seconds,
@@ -41,6 +42,7 @@ def summarise(
     reference: Mapping[str, Mapping[str, float]] | None = None,
     origin: Origin | None = None,
     seconds: Seconds | None = None,
+    alignment: Alignment | None = None,
 ) -> SuiteRecord:
     """The record of episodes that were already run; their order does not matter.
 
@@ -57,6 +59,7 @@ def summarise(
         reference: See `SuiteRecord.reference` and `rates`.
         origin: Where it was made; this machine and command if None.
         seconds: Where the time went.
+        alignment: What gate and layers said, see `alignment.figures`.
 
     Raises:
         ConfigError: Episodes of a skill that the suite lacks or that was not run, or one twice.
@@ -86,6 +89,7 @@ def summarise(
         reference={name: dict(found) for name, found in (reference or {}).items()},
         origin=origin or origin_here(),
         seconds=seconds or Seconds(),
+        alignment=alignment,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from daneel.evaluation.evidence import number
 from daneel.evaluation.statistics import Interval
+from daneel.evaluation.suites import alignment
 from daneel.evaluation.suites.record import SkillScore, SuiteRecord, reference_mean
 
 HEADS = ("skill", "success", "95 % interval", "return", "expert", "random", "")
@@ -71,6 +72,7 @@ def _notes(record: SuiteRecord) -> Iterator[str]:
         f"{record.policy} on {record.suite}: {overall.scored} of {len(record.skills)} skills "
         f"scored{missing}; {record.episodes} episodes each, seed {record.seed}"
     )
+    yield from alignment.describe(record.alignment)
     if seen := [score.skill for score in record.skills if score.contaminated]:
         yield f"not held out, because the policy trained on them: {', '.join(seen)}"
     if record.trained_on is None and record.held_out is not None:

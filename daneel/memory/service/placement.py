@@ -15,6 +15,9 @@ from daneel.memory.check import check_metric, check_vectors
 from daneel.memory.in_memory import score_all
 from daneel.memory.protocol import Metric
 
+NEAREST, TRIED = 10, 400
+"""Hits that a placement is tuned for, and the rows of the sample that it is tuned on."""
+
 
 class Placement(Protocol):
     """Rows and queries to shards, the same for every client."""
@@ -90,6 +93,7 @@ class CentroidPlacement:
         shards: int,
         metric: str = "cosine",
         *,
+        rows: int | None = None,
         cells: int = 0,
         recall: float = 0.95,
         seed: int = 0,
@@ -100,7 +104,9 @@ class CentroidPlacement:
             sample: `[N, D]`, like the rows to come; at least 4 for each centroid.
             shards: How many.
             metric: That of the store.
-            cells: Number of centroids; 0 takes one for each 64 rows, 16 to 64 a shard.
+            rows: How many rows there will be; None: no more than the sample. The ten nearest of a
+                sample lie as far apart as more than ten of all rows, and take more shards to find.
+            cells: Number of centroids; 0 takes one for each 16 of the sample, 16 to 256 a shard.
             recall: How many of the 10 nearest of a query must be where it asks, on the sample.
             seed: Of k-means and of the choice of test queries.
 
@@ -109,17 +115,18 @@ class CentroidPlacement:
         """
         vectors = np.asarray(sample, np.float32)
         vectors = check_vectors("sample", vectors, vectors.shape[-1])
-        count = cells or shards * int(np.clip(len(vectors) // (64 * shards), 16, 64))
+        count = cells or shards * int(np.clip(len(vectors) // (16 * shards), 16, 256))
         if len(vectors) < 4 * count:
             raise ValueError(
                 f"sample has {len(vectors)} rows for {count} centroids. Expected {4 * count}."
             )
         points = _comparable(vectors, metric)
         centroids = _k_means(points, count, seed)
-        nearest = score_all(points, centroids, "l2").argmax(1)
-        owners = _cut(centroids, np.bincount(nearest, minlength=count), shards)
+        cell = score_all(points, centroids, "l2").argmax(1)
+        owners = _cut(centroids, np.bincount(cell, minlength=count), shards)
         found = cls(centroids, owners, metric, count)
-        found.cells = found._tuned(vectors, recall, seed)
+        nearest = max(1, round(NEAREST * min(1.0, len(vectors) / (rows or len(vectors)))))
+        found.cells = found._tuned(vectors, nearest, recall, seed)
         return found
 
     def of_rows(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -169,12 +176,14 @@ class CentroidPlacement:
         points = _comparable(vectors, self.metric)
         return 2 * points @ self._centroids.T - (self._centroids**2).sum(1)
 
-    def _tuned(self, vectors: NDArray[np.float32], recall: float, seed: int) -> int:
-        """The fewest cells whose shards hold the wanted share of the 10 nearest rows."""
+    def _tuned(self, vectors: NDArray[np.float32], nearest: int, recall: float, seed: int) -> int:
+        """The fewest cells whose shards hold the wanted share of the nearest rows."""
         rng = np.random.default_rng(seed)
-        queries = vectors[rng.choice(len(vectors), min(200, len(vectors)), replace=False)]
-        nearest = np.argsort(-score_all(queries, vectors, self.metric), axis=1)[:, :10]
-        homes = self.of_rows((), vectors)[nearest]
+        rows = rng.choice(len(vectors), min(TRIED, len(vectors)), replace=False)
+        queries = vectors[rows]
+        scores = score_all(queries, vectors, self.metric)
+        scores[np.arange(len(rows)), rows] = -np.inf  # a row is no neighbour of its own
+        homes = self.of_rows((), vectors)[np.argsort(-scores, axis=1)[:, :nearest]]
         for cells in range(1, len(self._centroids)):
             self.cells = cells
             if np.take_along_axis(self.of_queries(queries), homes, axis=1).mean() >= recall:

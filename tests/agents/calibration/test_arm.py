@@ -12,6 +12,7 @@ import pytest
 from daneel.agents.calibration.arm import ArmTerms, PlanarArm, rk4
 from daneel.agents.calibration.arm_mjcf import arm_mjcf
 from daneel.agents.calibration.inverse import TorqueProblem
+from daneel.agents.calibration.least_squares import LeastSquares
 from daneel.agents.calibration.logs import Log
 from daneel.agents.calibration.parameters import parameter_set
 from tests.agents.calibration.arms import ARM, TREE, planted_log
@@ -87,3 +88,25 @@ def _measured(log: Log) -> Log:
     assert log.command is not None
     late = np.concatenate([np.repeat(log.command[:1], 3, axis=0), log.command[:-3]])
     return replace(log, torque=late)
+
+
+def test_torques_that_are_reported_early_are_found_by_their_delay() -> None:
+    """A shift of the log, a constant torque and a tilted sensor are parameters like the others."""
+    tree = {
+        "parameters": {
+            **TREE["parameters"],
+            "bias": {"targets": "command/shoulder/bias", "initial": 0, "low": -0.3, "high": 0.3},
+            "tilt": {"targets": "sensor/shoulder/bias", "initial": 0, "low": -0.1, "high": 0.1},
+        }
+    }
+    clean = _measured(planted_log(3.0))
+    assert clean.torque is not None
+    early = np.concatenate([clean.torque[5:], np.repeat(clean.torque[-1:], 5, axis=0)])
+    log = replace(clean, q=clean.q + np.array([0.04, 0.0]), torque=early - np.array([0.1, 0.0]))
+    problem = TorqueProblem(ARM, parameter_set(tree, ARM.defaults, "test"), [log], span=0.05)
+    fit = LeastSquares().fit(problem)
+    found = dict(zip(problem.names, fit.theta, strict=True))
+    assert found["delay"] == pytest.approx(5 * log.dt, abs=0.5 * log.dt)
+    assert found["tilt"] == pytest.approx(0.04, abs=0.01)
+    assert found["bias"] == pytest.approx(0.1, abs=0.02)
+    assert found["com"] == pytest.approx(0.24, abs=0.01)

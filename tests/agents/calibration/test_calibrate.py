@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from daneel.agents.calibration.calibrate import judge, load_values
+from daneel.agents.calibration.calibrate import judge, load_values, seeds
 from daneel.agents.calibration.inertia import FIELDS, consistent, perturb, pseudo, split
 from daneel.agents.calibration.least_squares import LeastSquares
 from daneel.agents.calibration.method import METHODS
@@ -189,3 +189,57 @@ def test_the_verb_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> No
     assert "No log was given" in capsys.readouterr().err
     assert main(["calibrate", "targets", "double-pendulum"]) == 0
     assert "joint/elbow/coulomb" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["least-squares", "cma"])
+def test_a_parameter_with_equal_bounds_is_fixed(name: str) -> None:
+    """Methods leave it where it is, its derivative is zero; with all fixed there is no search."""
+    if name == "cma":
+        pytest.importorskip("cma")
+
+    def residuals(theta: np.ndarray) -> np.ndarray:
+        return theta @ np.array([[1.0, 0.5], [0.3, 1.0], [0.2, -0.4]]).T - np.array([1.0, 2.0, 0.5])
+
+    low, high = np.array([-3.0, 0.7]), np.array([3.0, 0.7])
+    problem = FunctionProblem(
+        ("x", "y"), low, high, np.array([0.0, 0.7]), residuals, np.zeros(3, np.int64),
+        np.full(2, np.inf),
+    )  # fmt: skip
+    fit = METHODS.load(name)().fit(problem)
+    best = np.linalg.lstsq(np.array([[1.0], [0.3], [0.2]]), np.array([0.65, 1.3, 0.78]))[0]
+    assert fit.theta == pytest.approx([best[0], 0.7], abs=1e-4)
+    assert fit.jacobian[:, 1].tolist() == [0.0, 0.0, 0.0]
+    still = replace(problem, low=problem.initial, high=problem.initial)
+    assert "every parameter is fixed" in METHODS.load(name)().fit(still).message
+
+
+def test_equal_bounds_in_a_parameter_file_fix_a_target() -> None:
+    """Noise cannot be searched for, and something has to move."""
+    tree = {"parameters": {**TREE["parameters"], "g": {"targets": "option/world/gravity"}}}
+    tree["parameters"]["g"] |= {"low": 9.7, "high": 9.7}
+    found = parameter_set(tree, ARM.defaults, "test")
+    assert "g" not in found.names and found.fixed == {"option/world/gravity": 9.7}
+    with pytest.raises(CalibrationError, match="one that may move"):
+        parameter_set({"parameters": {"g": tree["parameters"]["g"]}}, ARM.defaults, "test")
+    noisy = {"targets": "sensor/elbow/noise", "low": 0, "high": 1}
+    with pytest.raises(CalibrationError, match="noise is measured"):
+        parameter_set({"parameters": {"n": noisy}}, ARM.defaults, "test")
+
+
+def test_an_unstable_start_is_left_by_a_scan_within_the_bounds() -> None:
+    """The initial candidate blows up, most of the range does not."""
+
+    def residuals(theta: np.ndarray) -> np.ndarray:
+        return np.where(theta < 0.5, np.nan, theta - 2.0)
+
+    one = np.array([1.0])
+    problem = FunctionProblem(
+        ("x",), 0 * one, 3 * one, 0.1 * one, residuals, np.zeros(1, np.int64), np.inf * one
+    )
+    assert LeastSquares().fit(problem).theta == pytest.approx([2.0])
+
+
+def test_seeds_of_a_method_and_of_its_parts_are_recorded() -> None:
+    """Nested ones too."""
+    assert seeds(LeastSquares(seed=3)) == {"search": 3}
+    assert seeds(METHODS.load("shooting")(stage=LeastSquares(seed=5))) == {"search": 5}

@@ -4,12 +4,12 @@ import numpy as np
 
 from daneel.agents.calibration.controllers import CONTROLLERS
 from daneel.agents.calibration.history import first, probe
-from daneel.agents.calibration.tuning import Policy
+from daneel.agents.calibration.policy import Machine, Policy
 from daneel.envs.twins import SourceTwin, load_task
 
 TASK = load_task("Drawer")
 CONTROLLER = CONTROLLERS.load("Drawer")
-POLICY = Policy(CONTROLLER, np.array(CONTROLLER.gains), np.zeros(2))
+POLICY = Policy(CONTROLLER, np.array(CONTROLLER.gains), Machine.of(TASK.space.nominal[None]))
 
 
 class Counting(SourceTwin):

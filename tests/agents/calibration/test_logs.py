@@ -132,3 +132,41 @@ def test_a_column_map_refuses_unknown_units_and_keys() -> None:
         ColumnMap(("x",), {"time": ("t",), "q": ("q",)}, {"q": "grad"})
     with pytest.raises(CalibrationError, match="'colums' is no key"):
         column_map({"colums": {}}, "x.yaml")
+
+
+def test_ticks_that_span_several_rows_are_their_mean(tmp_path: Path) -> None:
+    """Noise above the new clock's rate does not fold into it, as it does when rows are picked."""
+    time = 0.002 * np.arange(2000)
+    noise = np.where(np.arange(2000) % 2, 0.5, -0.5)  # at 250 Hz
+    path = _npz(tmp_path / "x.npz", time, q=np.sin(time)[:, None], tau=noise[:, None])
+    names = {"time": ("t",), "q": ("q",), "torque": ("tau",)}
+    (found,) = read_logs([path], ColumnMap(("x",), names, velocity="central", dt=0.01))
+    assert found.torque is not None
+    assert np.abs(found.torque[1:-1]).max() < 0.11  # five rows a tick: one is left over
+    assert found.q[1:-1, 0] == pytest.approx(np.sin(found.time[1:-1]), abs=1e-3)
+    assert any("mean of about 5 rows" in note for note in found.notes)
+    (fine,) = read_logs([path], ColumnMap(("x",), names, velocity="central"))
+    assert fine.torque is not None and np.abs(fine.torque).max() == 0.5
+
+
+def test_degrees_everywhere_are_seen_in_the_span(tmp_path: Path) -> None:
+    """Positions and velocities in degrees agree with each other, and span many turns."""
+    q = SWING * 180 / np.pi
+    path = _npz(tmp_path / "x.npz", q=q, v=np.gradient(q, 0.01, axis=0))
+    columns = {"time": ("t",), "q": ("q",), "dq": ("v",)}
+    with pytest.raises(CalibrationError, match="q: deg, dq: deg/s"):
+        read_logs([path], ColumnMap(("x", "y"), columns))
+    (said,) = read_logs([path], ColumnMap(("x", "y"), columns, {"q": "rad", "dq": "rad/s"}))
+    assert any("degrees?" in note for note in said.notes)
+    (right,) = read_logs([path], ColumnMap(("x", "y"), columns, {"q": "deg", "dq": "deg/s"}))
+    assert right.q == pytest.approx(SWING)
+
+
+@pytest.mark.parametrize("text", ["", "hello\nworld\n", "a,b\n", "[]", '{"entries": []}', "[1, 2]"])
+def test_files_that_hold_no_log_are_said_to(tmp_path: Path, text: str) -> None:
+    """Not one of them ends in a traceback."""
+    for ending in ("csv", "json"):
+        path = tmp_path / f"x.{ending}"
+        path.write_text(text)
+        with pytest.raises(CalibrationError):
+            read_logs([path], MAP)

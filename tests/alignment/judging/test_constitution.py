@@ -5,16 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from daneel.alignment.judging.constitution import (
+from daneel.alignment.judging.clauses import (
     Clause,
-    CollectiveConstitution,
     ConstitutionError,
-    Conversation,
     kind_of,
     load_constitution,
+    save_constitution,
+)
+from daneel.alignment.judging.constitution import (
+    CollectiveConstitution,
+    Conversation,
     majority,
     read_polis,
-    save_constitution,
 )
 from daneel.alignment.judging.opinion_groups import OpinionGroups, silhouette
 

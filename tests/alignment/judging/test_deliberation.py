@@ -12,6 +12,7 @@ from daneel.alignment.judging import (
     Record,
     Scene,
 )
+from daneel.alignment.judging.clauses import Clause, Provenance, load_constitution
 from daneel.alignment.judging.hazards import Policy, default_policy
 from daneel.errors import ConfigError
 
@@ -53,7 +54,7 @@ def test_hazards(text: str, clause: str) -> None:
     answer = check(text)
     assert answer.verdict == "refuse"
     assert any(line.startswith(clause) for line in answer.trace)
-    assert answer.clause in default_policy().texts
+    assert answer.clause in default_policy().clauses
 
 
 @pytest.mark.parametrize(
@@ -144,10 +145,29 @@ def test_policy_of_ones_own() -> None:
     aligner = DeliberativeAligner(policy)
     assert aligner.check_alignment(Record("Pick up the book.")).clause == "no-books"
     assert aligner.check_alignment(Record("Pour the juice over the radio.")).verdict == "allow"
+    assert policy.clauses["no-books"].kind == "belief"
+    assert policy.clauses["no-books"].provenance.source == "given"
+
+
+def test_clauses_are_those_of_the_constitution() -> None:
+    """Every clause of the shipped policy is typed, says who wrote it, and is in the one file."""
+    written = {clause.id: clause for clause in load_constitution()}
+    policy = default_policy()
+    assert len(policy.clauses) > 20 and policy.clauses.items() <= written.items()
+    assert all(clause.provenance.source for clause in policy.clauses.values())
+    crowd = Clause("no-spills", "Spills are forbidden.", "prohibition", Provenance("town", "7"))
+    case = {"id": "no-spills", "cases": [{"do": "pour", "where": "floor"}]}
+    (own,) = Policy.parse([case], [crowd]).clauses.values()
+    assert own is crowd
 
 
 @pytest.mark.parametrize(
-    "clause", [{"id": "x"}, {"id": "x", "text": "y", "cases": [{"when": "z"}]}]
+    "clause",
+    [
+        {"id": "x"},
+        {"id": "x", "text": "y", "kind": "wish"},
+        {"id": "x", "text": "y", "cases": [{"when": "z"}]},
+    ],
 )
 def test_bad_policy(clause: dict[str, object]) -> None:
     """The message says what is missing."""

@@ -102,6 +102,6 @@ def test_a_stream_of_text_gives_a_norm_for_each_step() -> None:
     torch.manual_seed(0)
     model = ByteLM(build("hyena", 16, 1, memory=64))
     data = torch.randint(256, (300,), generator=torch.Generator().manual_seed(0))
-    norms, bits = backbones_streams.learn(model, data, 64)
+    norms, bits = backbones_streams.learn(model, data[None], 64)
     assert len(norms) == 5 and all(norm > 0 for norm in norms)
     assert 6 < bits < 12  # 8 by chance

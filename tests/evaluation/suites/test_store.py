@@ -107,7 +107,7 @@ def test_foreign_and_newer_files(path: Path) -> None:
     with pytest.raises(DaneelError, match=r"not the record of a suite.*--out FILE\.json"):
         load_record(path)
     path.write_text('{"suite": "made", "format": 99}')
-    with pytest.raises(DaneelError, match=r"format 99.*up to 1.*pip install --upgrade daneel"):
+    with pytest.raises(DaneelError, match=r"format 99.*up to 2.*pip install --upgrade daneel"):
         load_record(path)
     path.write_text("[1, 2]")
     with pytest.raises(DaneelError, match="holds list"):

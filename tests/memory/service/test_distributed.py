@@ -90,6 +90,24 @@ def test_centroids_route_queries_to_few_shards(servers: list[MemoryServer], tmp_
     assert np.mean(same) / 10 >= 0.95
 
 
+def test_a_sample_of_many_rows_does_not_widen_the_search() -> None:
+    """Told how many rows there will be, near rows in a thin sample are found on fewer shards."""
+    rng = np.random.default_rng(2)
+    centres = rng.normal(size=(300, 16)) * 4
+    rows = (centres[rng.integers(300, size=30_000)] + rng.normal(size=(30_000, 16)) / 2).astype(
+        np.float32
+    )
+    sample, queries = rows[:1500], rows[-200:]
+    told = CentroidPlacement.fit(sample, 4, rows=len(rows), recall=0.97)
+    untold = CentroidPlacement.fit(sample, 4, recall=0.97)
+    near = InMemoryStore(16)
+    near.add([str(n) for n in range(len(rows))], rows)
+    homes = told.of_rows((), rows)[near.search(queries, 10).ids.astype(int)]
+    asked = told.of_queries(queries)
+    assert np.take_along_axis(asked, homes, axis=1).mean() >= 0.95
+    assert asked.sum(1).mean() < 1.3 < untold.of_queries(queries).sum(1).mean()
+
+
 def test_placements_refuse_what_does_not_fit(servers: list[MemoryServer], tmp_path: Path) -> None:
     """Another number of shards or metric, a small sample, a foreign file."""
     shards = [f"{each.address}/refuse" for each in servers]

@@ -1,0 +1,182 @@
+"""Sentences made of sentences: conditions, alternatives, denials, counts over a list."""
+
+from __future__ import annotations
+
+import re
+
+from daneel.alignment.traces.formulas import Count, Formula, Joined, Not
+from daneel.alignment.traces.phrases import number
+from daneel.alignment.traces.rules import BE, Handler, Reading, listed, rules
+
+
+def _join(how: str) -> Handler:
+    def handler(reader: Reading, found: re.Match[str]) -> Formula | None:
+        left = reader.clause(found["a"])
+        if left is None:
+            return None
+        right = reader.clause(found["b"]) or _completed(reader, found["a"], found["b"])
+        if right is None:
+            return None
+        if how == "unless":
+            return Joined("or", (left, right))
+        if how == "if":
+            return Joined("implies", (right, left))
+        return Joined(how, (left, right))  # type: ignore[arg-type]
+
+    return handler
+
+
+def _completed(reader: Reading, left: str, right: str) -> Formula | None:
+    """`the lamp is on or broken`: the second half borrows subject and verb of the first."""
+    found = re.match(rf"(.+? {BE}) ", left)
+    return reader.clause(f"{found[1]} {right}") if found and len(right.split()) <= 3 else None
+
+
+def _deny(reader: Reading, found: re.Match[str]) -> Formula | None:
+    part = reader.clause(found["a"])
+    return None if part is None else Not(part)
+
+
+def _affirm(reader: Reading, found: re.Match[str]) -> Formula | None:
+    return reader.clause(found["a"])
+
+
+def _negated(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`the pump does not run`: what is denied is read without the `not`."""
+    helper = "" if found["aux"] in ("does", "do", "did") else f" {found['aux']}"
+    part = reader.clause(f"{found['x']}{helper} {found['p']}")
+    return None if part is None else Not(part)
+
+
+def _without(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`Ann has no car`: none is had, by number and by word."""
+    part = reader.clause(f"{found['x']} {found['verb']} {found['p']}")
+    amount = reader.amount(found["x"], found["p"])
+    if part is None or amount is None:
+        return None
+    counted = reader.clause(f"{found['x']} {found['verb']} 0 {found['p']}")
+    return Not(part) if counted is None else Joined("and", (Not(part), counted))
+
+
+def _neither(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`neither A nor B passed`."""
+    split = listed(f"{found['a']} and {found['b']}")
+    return None if split is None else _none_of(reader, [f"{n} {split[1]}" for n in split[0]])
+
+
+def _neither_of(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`the cup is neither hot nor full`."""
+    return _none_of(reader, [f"{found['x']} {found[k]}" for k in "ab"])
+
+
+def _none_of(reader: Reading, clauses: list[str]) -> Formula | None:
+    parts = [reader.clause(clause) for clause in clauses]
+    known = [part for part in parts if part is not None]
+    if len(known) != len(clauses):
+        return None
+    return Joined("and", tuple(Not(part) for part in known))
+
+
+def _exclusive(reader: Reading, found: re.Match[str]) -> Formula | None:
+    left = reader.clause(found["a"])
+    right = reader.clause(found["b"]) or _completed(reader, found["a"], found["b"])
+    return None if left is None or right is None else Count("=", 1, (left, right))
+
+
+_COUNTS = {
+    "at most": ("<=", 0), "no more than": ("<=", 0), "not more than": ("<=", 0), "up to": ("<=", 0),
+    "exactly": ("=", 0), "only": ("=", 0), "just": ("=", 0), "precisely": ("=", 0),
+    "fewer than": ("<=", -1), "less than": ("<=", -1), "more than": (">=", 1),
+}  # fmt: skip
+
+
+def _counted(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`exactly two of A, B and C passed`; `some of` is at least one."""
+    split = listed(found["list"])
+    if split is None:
+        if "p" not in found.groupdict():
+            return None
+        split = listed(f"{found['list']} {found['p']}")
+    words = (found["n"] or "one").strip()
+    many = {"all": len(split[0]), "both": 2, "none": 0}.get(words) if split else None
+    value = number(words)
+    if split is None or (many is None and (value is None or value.denominator != 1)):
+        return None
+    relation, more = _COUNTS.get((found["how"] or "exactly").strip(), (">=", 0))
+    clauses = [reader.clause(f"{name} {split[1]}") for name in split[0]]
+    known = tuple(part for part in clauses if part is not None)
+    total = int(value or 0) if many is None else many
+    return Count(relation, total + more, known) if len(known) == len(clauses) else None  # type: ignore[arg-type]
+
+
+def _counted_first(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`of A, B and C, exactly two passed`."""
+    how = found["how"] or ""
+    return reader.clause(f"{how}{found['n']} of {found['list']} {found['p']}")
+
+
+_SHARED = re.compile(r"\b(?:together|in total|each other|between|same|simultaneously|combined)\b")
+
+
+def _each(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`A, B and C are open`: said of each."""
+    split = listed(found["text"])
+    if split is None or _SHARED.search(split[1]):
+        return None
+    parts = [reader.clause(f"{name} {re.sub('^(?:both|all) ', '', split[1])}") for name in split[0]]
+    known = tuple(part for part in parts if part is not None)
+    return Joined("and", known) if len(known) == len(parts) else None
+
+
+_HOW = (
+    r"(?P<how>at most |no more than |not more than |at least |exactly |precisely |only |just |"
+    r"fewer than |less than |more than |up to )?"
+)
+_MANY = r"(?P<n>\d+|one|two|three|four|five|six|seven|eight|nine|ten|none|all|both)"
+_IF = r"(?:if|whenever|when|provided that|in case|as soon as|as long as)"
+_QUANTIFIED = r"(?!(?:all|every|each|any|no|some|both|neither|either|most|not|everybody|nobody)\b)"
+
+SENTENCES = rules(
+    (r"it is (?:not (?:true|the case|so)|false|untrue|wrong) that (?P<a>.+)", _deny),
+    (r"it is not (?:true|the case) (?P<a>.+)", _deny),
+    (r"not (?P<a>(?:all|every|each|everybody|everyone) .+)", _deny),
+    (r"it is (?:true|the case|certain|known|clear) that (?P<a>.+)", _affirm),
+    (r"(?P<a>.+?) (?:if and only if|iff|exactly when|just in case) (?P<b>.+)", _join("iff")),
+    (rf"{_IF} (?P<a>.+?),? then (?P<b>.+)", _join("implies")),
+    (rf"{_IF} (?P<a>.+?), (?P<b>.+)", _join("implies")),
+    (r"unless (?P<b>.+?), (?P<a>.+)", _join("unless")),
+    (r"(?P<a>.+?) (?:implies|means|entails|guarantees)(?: that)? (?P<b>.+)", _join("implies")),
+    (r"(?P<a>.+?),? only (?:if|when) (?P<b>.+)", _join("implies")),
+    (r"(?P<a>.+?),? unless (?P<b>.+)", _join("unless")),
+    (
+        r"(?P<a>.+?),? (?:if|whenever|every time|each time|provided that|provided|as soon as|"
+        r"as long as) (?P<b>.+)",
+        _join("if"),
+    ),
+    (rf"(?:out )?of (?P<list>.+?), {_HOW}{_MANY} (?P<p>.+)", _counted_first),
+    (rf"{_HOW}{_MANY} of (?:the following: |the [\w]+ [\w]+s )?(?P<list>.+)", _counted),
+    (r"neither (?P<a>.+?) nor (?P<b>.+)", _neither),
+    (r"(?P<x>.+?) neither (?P<a>.+?) nor (?P<b>.+)", _neither_of),
+    (r"either (?P<a>.+?),? or (?P<b>.+?),? but not both", _exclusive),
+    (r"either (?P<a>.+?),? or (?P<b>.+)", _join("or")),
+    (r"(?P<a>.+?),? or (?P<b>.+)", _join("or")),
+)
+"""Tried first: what they join is read by all rules."""
+
+EACH = rules((r"(?P<text>.+,? and .+)", _each))
+JOINED = rules(
+    (r"(?P<a>.+?),? (?:and|but|while|whereas|yet|although) (?P<b>.+)", _join("and")),
+)
+NEGATIONS = rules(
+    (
+        rf"{_QUANTIFIED}(?P<x>.+?) (?P<aux>is|are|was|were|does|do|did|has|have|had|can|could|will|"
+        r"would|may|must) not (?P<p>.+)",
+        _negated,
+    ),
+    (rf"{_QUANTIFIED}(?P<x>.+?)(?P<aux>) never (?P<p>.+)", _negated),
+    (
+        rf"{_QUANTIFIED}(?P<x>.+?) (?P<verb>has|have|had|needs|need|contains|contain|holds|owns|"
+        r"own|carries|wears|makes|shows) no (?P<p>[a-z][\w -]*)",
+        _without,
+    ),
+)

@@ -1,0 +1,113 @@
+"""Places, moves, and what opens, fills or breaks: facts that later sentences may end."""
+
+from __future__ import annotations
+
+import re
+
+from daneel.alignment.traces.formulas import Formula, Not, Prop
+from daneel.alignment.traces.phrases import name, stems
+from daneel.alignment.traces.rules import Reading, rules
+from daneel.alignment.traces.words import EVENTS
+
+GROUP = "member of "
+"""Begins the name of a place that is a group: one can be in several."""
+
+
+def _located(reader: Reading, found: re.Match[str]) -> Formula | None:
+    thing = found["x"]
+    if len(found["y"].split()) > 5 or not is_name(thing):
+        return None
+    place = reader.place(thing, found["y"])
+    return Not(place) if found.groupdict().get("no") else place
+
+
+def is_name(phrase: str) -> bool:
+    """Whether a phrase can name one thing: no clause, no number but the thing's own."""
+    if re.search(r"\b(?:if|or|and|that|who|which|than|when|is|are|was|were|not)\b", phrase):
+        return False
+    rest = re.sub(r"(?<=[a-z]) \d+$", "", phrase)
+    return len(phrase.split()) <= 6 and not re.search(r"\d", rest)
+
+
+def _grouped(reader: Reading, found: re.Match[str]) -> Formula | None:
+    return reader.place(found["x"], GROUP + name(found["y"])) if is_name(found["x"]) else None
+
+
+def _moved(reader: Reading, found: re.Match[str]) -> Formula | None:
+    if not is_name(found["x"]):
+        return None
+    reader.happens("in " + name(found["x"]))
+    return reader.place(found["x"], found["y"])
+
+
+def _changed(reader: Reading, found: re.Match[str]) -> Formula | None:
+    state, holds = EVENTS[found["verb"]]
+    if not is_name(found["y"]):
+        return None
+    changed = reader.change(stems(f"{name(found['y'])} {state}"))
+    return changed if holds else Not(changed)
+
+
+def _switched(reader: Reading, found: re.Match[str]) -> Formula | None:
+    changed = reader.change(stems(f"{name(found['y'])} on"))
+    return changed if found["way"] == "on" else Not(changed)
+
+
+def _passed(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`the door is now open`: an event without a name."""
+    denied = found["p"].startswith("not ")
+    predicate = found["p"].removeprefix("not ")
+    formula = reader.prop(f"{found['x']} {predicate}", not denied)
+    key = formula.part if isinstance(formula, Not) else formula
+    if not isinstance(key, Prop):
+        return None
+    reader.happens(key.key)
+    return reader.prop(f"{found['x']} {predicate}", not denied)
+
+
+_AGENT = r"(?:the |a |an )?[\w-]+(?: [\w-]+)?"
+_WHERE = r"(?:in|into|to|on|onto|inside|at)"
+_VERBS = "|".join(EVENTS)
+EVENTS_AND_PLACES = rules(
+    (
+        r"(?P<x>.+?) (?:is|are|was|were) now (?:stored |located |lying |placed |standing "
+        r")?(?:in|inside|on|at) (?P<y>(?:the |a |an )?[\w -]+)",
+        _moved,
+    ),
+    (r"(?P<x>.+?) (?:is|are|has|was|were) now (?P<p>.+)", _passed),
+    (
+        r"(?P<x>.+?) (?:belongs? to|(?:is|are|was) (?:an? |the )?(?:member|part|one) of) (?P<y>.+)",
+        _grouped,
+    ),
+    (
+        r"(?P<x>.+?) (?:is|was|are|were|stays|remains|sits|lies|stands|rests|hangs|"
+        r"can be found|is located|is placed|is kept|is stored)(?P<no> not)? "
+        r"(?:in|inside|at(?! most| least| first)|on|within|inside of|located in|stored "
+        r"in|placed on|placed in) (?P<y>(?:the |a |an |room |box )?[\w -]+)(?<! "
+        r"time)(?<! on)(?<! off)",
+        _located,
+    ),
+    (
+        rf"{_AGENT} (?:moves|moved|puts|put|places|placed|carries|carried|brings|brought|takes|"
+        rf"took|transfers|transferred|drops|pushes|pushed|throws|threw) (?P<x>.+?)"
+        rf" (?:from .+? )?{_WHERE} (?P<y>.+)",
+        _moved,
+    ),
+    (
+        r"(?P<x>.+?) (?:is|was|gets|has been) (?:moved|carried|brought|put|taken|"
+        rf"transferred)(?: from .+?)? {_WHERE} (?P<y>.+)",
+        _moved,
+    ),
+    (
+        r"(?P<x>.+?) (?:goes|went|walks|walked|drives|drove|moves|moved|travels|"
+        r"travelled|returns|returned|runs|ran) (?:back )?(?:from .+? )?(?:in|into|to|onto) "
+        r"(?P<y>.+)",
+        _moved,
+    ),
+    (rf"{_AGENT} (?P<verb>{_VERBS}) (?P<y>(?:the|a|an|its|his|her|their) .+|[\w-]+)", _changed),
+    (rf"(?P<y>the .+?) (?:is|was|gets|has been|is then) (?P<verb>{_VERBS}) by .+", _changed),
+    (rf"(?P<y>the .+?) (?:gets|got|has been|is then|was then) (?P<verb>{_VERBS})", _changed),
+    (rf"{_AGENT} (?:turns|turned|switches|switched) (?P<way>on|off) (?P<y>.+)", _switched),
+    (rf"{_AGENT} (?:turns|turned|switches|switched) (?P<y>.+) (?P<way>on|off)", _switched),
+    (r"(?P<y>.+?) (?:is|was|gets) (?:turned|switched) (?P<way>on|off) by .+", _switched),
+)
