@@ -36,7 +36,7 @@ class PessimistConfig(PlannerConfig):
     """Members of that ensemble."""
 
     patience: int = 500
-    """After logs: policy updates that are left out at first, while the values learn what the policy is worth."""
+    """After logs: policy updates left out at first, while values learn what the policy is worth."""
 
     imitation: float = 10.0
     """Weight of doing as was done, more where the values say that it was better."""

@@ -14,7 +14,8 @@ import numpy as np
 
 from daneel.agents.calibration.controllers import CONTROLLERS
 from daneel.agents.calibration.history import decide
-from daneel.agents.calibration.tuning import Policy, TuningConfig, tune
+from daneel.agents.calibration.policy import Dithered, Policy
+from daneel.agents.calibration.tuning import TuningConfig, tune
 from daneel.envs.twins import SourceTwin, Task, load_task
 from daneel.training.demos import DatasetWriter, Demonstration
 
@@ -25,7 +26,6 @@ _LITTLE, _MUCH = 0.1, 0.4
 """Standard deviations of the noise on the actions, as shares of full force."""
 _SCATTER = 0.4
 """Of the logarithm of a bad episode's gains."""
-_SMOOTH = 0.8
 
 
 def record(task_name: str, path: Path, seed: int, episodes: int = EPISODES) -> Path:
@@ -67,13 +67,11 @@ def _episode(
     env: SourceTwin, task: Task, policy: Policy, deviation: float, rng: np.random.Generator
 ) -> Demonstration:
     observation, _ = env.reset(seed=int(rng.integers(2**31)))
-    noise = np.zeros(task.actuators)
+    acting = Dithered(policy.begin(), rng, deviation)
     rows: dict[str, list[np.ndarray]] = {f"observation.{key}": [] for key in observation}
     actions, rewards = [], []
     for at in range(task.decisions):
-        fresh = rng.standard_normal(task.actuators)
-        noise = _SMOOTH * noise + deviation * np.sqrt(1 - _SMOOTH**2) * fresh
-        action = np.clip(decide(policy, task, observation, at) + noise, -1, 1).astype(np.float32)
+        action = decide(acting, task, observation, at).astype(np.float32)
         for key, value in observation.items():
             rows[f"observation.{key}"].append(value)
         observation, reward, _, _, _ = env.step(action)
