@@ -14,6 +14,11 @@ _BASELINES = "daneel.agents.baselines:"
 AGENTS = Registry(
     "agent",
     Entry("planner", "daneel.agents.planner:PlannerAgent", "plans in a learned latent world model"),
+    Entry(
+        "pessimist",
+        "daneel.agents.pessimist:PessimistAgent",
+        "the planner for `--logs`: learns offline, wary of what nobody has tried",
+    ),
     Entry("sac", _BASELINES + "SAC", "Stable-Baselines3: soft actor-critic, continuous actions"),
     Entry("td3", _BASELINES + "TD3", "Stable-Baselines3: twin delayed DDPG, continuous actions"),
     Entry(

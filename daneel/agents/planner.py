@@ -94,7 +94,7 @@ class PlannerAgent:
         sizes = WorldModelConfig(dim=dim, width=width, core=config.core)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # a core draws its own first weights
-            self.model = MultiModalWorldModel(sizes, observation_space, count)
+            self.model = self._make_model(sizes, count)
         self.context = config.context if self.model.core.initial_state(1) else 0
         kind = CategoricalPolicy if self.actions.discrete else GaussianPolicy
         self.policy = kind(dim, count, width)
@@ -116,6 +116,9 @@ class PlannerAgent:
         self._still = draw_noise(
             self.policy, config.plan, 1, False, torch.Generator(self.device).manual_seed(0)
         )
+
+    def _make_model(self, sizes: WorldModelConfig, count: int) -> MultiModalWorldModel:
+        return MultiModalWorldModel(sizes, self.observation_space, count)
 
     # -- act ---------------------------------------------------------------------------------
 
@@ -193,7 +196,7 @@ class PlannerAgent:
         self._descend(0, torch.stack(list(terms.values())).sum())
         metrics = {name: float(term.detach()) for name, term in terms.items()}
         if self.updates % self.config.policy_every == 0:
-            metrics |= self._improve_policy(z.detach())
+            metrics |= self._improve_policy(z.detach(), action[:, 0])
         follow(self.slow_model, self.model, self.config.target_rate)
         follow(self.slow_policy, self.policy, self.config.target_rate)
         self.updates += 1
@@ -242,12 +245,16 @@ class PlannerAgent:
         value = cautious(self.slow_model.value.values(z, action), self.config.caution)
         return total + weight * value
 
-    def _improve_policy(self, z: Tensor) -> dict[str, float]:
-        """Towards higher value at unit spread, with entropy; then tunes the entropy's weight."""
+    def _improve_policy(self, z: Tensor, done: Tensor) -> dict[str, float]:
+        """Towards higher value at unit spread, with entropy; then tunes the entropy's weight.
+
+        `done [B, A]` is what was done at `z` in the replay.
+        """
         alpha = self.log_alpha.exp()
         value, entropy = self._value_and_entropy(z)
         self._follow_scale(value.detach())
-        self._descend(1, -(value / self.scale + alpha * entropy).mean())
+        loss = -(value / self.scale + alpha * entropy).mean()
+        self._descend(1, loss + self._imitation_loss(z, done))
         excess = entropy.detach().mean() - self._target_entropy()
         self.log_alpha.sub_(_ALPHA_RATE * excess.clamp(-1, 1))
         return {
@@ -255,6 +262,10 @@ class PlannerAgent:
             "entropy": float(entropy.detach().mean()),
             "alpha": float(alpha),
         }
+
+    def _imitation_loss(self, z: Tensor, done: Tensor) -> Tensor | float:
+        """What keeps the policy near what was done: nothing, where it can try things itself."""
+        return 0.0
 
     def _value_and_entropy(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Mean value and entropy `[B]` of the policy at `z`, differentiable in its weights."""

@@ -25,6 +25,9 @@ from daneel.training.stopwatch import describe_time
 INTERRUPTED = 130
 """Exit code of a training that was stopped, as shells have it after Ctrl-C."""
 
+_FIRST_STEPS = 1000
+"""Suggested after learning from logs alone."""
+
 Config = TypeVar("Config")
 
 
@@ -34,9 +37,14 @@ class Options(Generic[Config]):
 
     daneel train PRESET|ENV_ID [--agent NAME] [OPTIONS]
 
+    daneel train [ENV_ID] --logs DATASET ... [--steps N] [OPTIONS]
+
     The first word is a preset (`daneel list presets`), the path of a .yaml file, or the id of an
     environment (`daneel list envs`). Flags are laid on top. `--agent NAME` chooses what learns
     (`daneel list agents`); the options below are those of the agent chosen.
+
+    With `--logs` the agent learns from recorded data first, then takes `--steps` in ENV_ID, which
+    is the environment of the logs unless another one is named; `--steps 0` takes none.
     """
 
     config: Annotated[Config, tyro.conf.arg(name="")]
@@ -76,8 +84,14 @@ def run(options: Options[TrainConfig[Any]]) -> int:
 
 def title(config: TrainConfig[Any]) -> str:
     """What is trained, in one line."""
+    logs = ", ".join(Path(path).name for path in config.logs)
+    first = (
+        f"{config.offline.imitate + config.offline.updates:,} updates on {logs}, then "
+        if logs
+        else ""
+    )
     return (
-        f"{config.agent.name} in {config.env.id}, {config.steps:,} steps, seed {config.seed}"
+        f"{config.agent.name} in {config.env.id}, {first}{config.steps:,} steps, seed {config.seed}"
         f" -> {config.out}"
     )
 
@@ -192,6 +206,6 @@ def _print_where(result: TrainResult) -> None:
     print("Next:")
     print(f"  daneel play {path} --video out.mp4")
     print(f"  daneel eval {path} --episodes 20")
-    print(f"  daneel resume {path} --steps {2 * result.config.steps}")
+    print(f"  daneel resume {path} --steps {2 * result.config.steps or _FIRST_STEPS}")
     for note in result.notes:
         print(f"  {note}")

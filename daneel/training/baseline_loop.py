@@ -134,6 +134,8 @@ class BaselineTrainer(Trainer):
         self._eval_envs = []
         self._returns = deque(maxlen=_RECENT_EPISODES)
         self._eval_return = None
+        self._enough = 0
+        self.offline = None
         self._watch = Stopwatch()
         self._shown = self._begun = (0.0, 0)
 
@@ -182,7 +184,7 @@ class BaselineTrainer(Trainer):
             self.collector.go_back()
             self._updates = self.agent.model._n_updates
         self.end_round()
-        if self._interrupt:
+        if self._interrupt or self._is_over():
             raise _Stopped
         self._between_rounds = False
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-MAY_CHANGE = ("steps", "tracker", "out", "video", "checkpoint_every", "device", "threads")
+MAY_CHANGE = (
+    *("steps", "stop_return", "stop_after", "tracker", "out", "video", "checkpoint_every"),
+    *("device", "threads"),
+)
 """Fields of the configuration that a resumed run may have otherwise. With another device or number
 of threads it goes on, but not bit for bit."""
 

@@ -8,6 +8,7 @@ the fields of that agent and `--help` shows them.
 from __future__ import annotations
 
 import datetime
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -21,13 +22,16 @@ from daneel.alignment import load_gate
 from daneel.config import from_dict, load_preset, preset_names
 from daneel.envs import EnvConfig, list_ids
 from daneel.errors import ConfigError, unknown_name
+from daneel.training.logs import LogError, logged_env
+from daneel.training.offline import OfflineConfig
 from daneel.training.tracking import TRACKERS
 
 AgentConfig = TypeVar("AgentConfig")
 
 DEFAULT_AGENT = "planner"
+LOG_AGENT = "pessimist"
 _MAX_ROWS = 1_000_000
-_POSITIVE = ("steps", "threads", "eval_episodes", "log_every")
+_POSITIVE = ("threads", "eval_episodes", "stop_after", "log_every")
 _POSITIVE_OR_NONE = ("checkpoint_every", "replay_capacity")
 
 
@@ -45,7 +49,14 @@ class TrainConfig(Generic[AgentConfig]):
     """Name of this training, part of the run folder's name."""
 
     steps: int = 10_000
-    """Environment steps: decisions times `env.action_repeat`, over all environments."""
+    """Environment steps: decisions times `env.action_repeat`, over all environments. With `logs`
+    0 is allowed: learn from them and stop."""
+
+    logs: tuple[str, ...] = ()
+    """Learn from these first: LeRobot or Minari datasets, or run folders of `daneel train`."""
+
+    offline: OfflineConfig = field(default_factory=OfflineConfig)
+    """How the logs are used."""
 
     seed: int = 0
     """Seed from which every random draw of the run is derived."""
@@ -67,6 +78,13 @@ class TrainConfig(Generic[AgentConfig]):
 
     eval_episodes: int = 10
     """Episodes of each evaluation."""
+
+    stop_return: float | None = None
+    """End when this many evaluations in a row, `stop_after`, have at least this mean return: on a
+    machine every further step costs."""
+
+    stop_after: int = 3
+    """Evaluations in a row for `stop_return`."""
 
     checkpoint_every: int | None = None
     """Environment steps between checkpoints; None is a tenth of the run."""
@@ -104,6 +122,9 @@ class TrainConfig(Generic[AgentConfig]):
             if value is None and name in _POSITIVE_OR_NONE:
                 continue
             self._require(name, isinstance(value, int) and value >= 1, "a whole number from 1")
+        least = 0 if self.logs else 1
+        enough = isinstance(self.steps, int) and self.steps >= least
+        self._require("steps", enough, f"a whole number from {least}")
         self._require("seed", 0 <= self.seed < 2**32, "a whole number from 0 to 4294967295")
         self._require("eval_every", (self.eval_every or 0) >= 0, "a whole number from 0")
         self._require("hindsight", 0 <= self.hindsight <= 1, "a number from 0 to 1")
@@ -135,8 +156,9 @@ def _is_device(name: str) -> bool:
 
 def resolve(config: TrainConfig[Any]) -> TrainConfig[Any]:
     """`config` with every None replaced by what it stands for; what the run folder records."""
-    tenth = max(config.steps // 10, 1)
-    decisions = config.steps // config.env.action_repeat
+    steps = config.steps or TrainConfig.steps  # of none for now: as many as may follow
+    tenth = max(steps // 10, 1)
+    decisions = steps // config.env.action_repeat
     # A quarter more: an episode of ten decisions takes eleven rows.
     rows = min(decisions + decisions // 4 + 16 * config.env.num_envs, _MAX_ROWS)
     return replace(
@@ -146,6 +168,7 @@ def resolve(config: TrainConfig[Any]) -> TrainConfig[Any]:
         checkpoint_every=config.checkpoint_every or tenth,
         replay_capacity=config.replay_capacity or rows,
         gate=_from_anywhere(config.gate),
+        logs=tuple(os.path.abspath(path) for path in config.logs),
     )
 
 
@@ -196,15 +219,22 @@ def plan(arguments: Sequence[str]) -> tuple[TrainConfig[Any], list[str]]:
 
     Args:
         arguments: PRESET or ENV_ID first, if any, then flags; `--agent NAME` chooses the agent.
+            With `--logs` the environment is theirs and the agent the pessimist, unless named.
 
     Raises:
         UnknownNameError: no such preset, environment or agent; the nearest are named.
+        LogError: there are no such logs, or they do not say where they were recorded.
     """
     rest = list(arguments)
     data: dict[str, Any] = {}
+    logs = _logs_in(rest)
     if rest and not rest[0].startswith("-"):
         data = _preset_or_env(rest.pop(0))
+    elif logs:
+        data = _recorded(logs)
     agent, rest = _take_agent(rest)
+    if logs and agent is None and "agent" not in data:
+        agent = LOG_AGENT
     if agent is not None and agent != data.get("agent", {}).get("name", DEFAULT_AGENT):
         data = {**data, "agent": {"name": agent}}  # settings of another agent do not apply
     return from_data(data), rest
@@ -214,9 +244,38 @@ def _preset_or_env(name: str) -> dict[str, Any]:
     if name in preset_names() or name.endswith((".yaml", ".yml")):
         return load_preset(name)
     if re.search(r"-v\d+$", name):
-        return {"env": {"id": name}, "preset": re.sub(r"[^\w.-]+", "-", name)}
+        return {"env": {"id": name}, "preset": _as_preset(name)}
     hint = "Type `daneel list presets` or `daneel list envs` to see them all."
     raise unknown_name("preset or env", name, [*preset_names(), *list_ids()], hint)
+
+
+def _as_preset(env_id: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", env_id)
+
+
+def _logs_in(arguments: Sequence[str]) -> list[str]:
+    """The words behind `--logs`, up to the next flag."""
+    found: list[str] = []
+    taking = False
+    for word in arguments:
+        flag, equals, value = word.partition("=")
+        if word.startswith("--"):
+            taking = flag == "--logs"
+            found += [value] if taking and equals else []
+        elif taking:
+            found.append(word)
+    return found
+
+
+def _recorded(logs: Sequence[str]) -> dict[str, Any]:
+    """The environment that the logs were recorded in."""
+    env = logged_env(logs)
+    if env is None:
+        raise LogError(
+            f"{logs[0]} does not say in which environment it was recorded. Expected its id before "
+            f"the flags. Type `daneel train ENV_ID --logs {logs[0]}`; `daneel list envs` has them."
+        )
+    return {"env": env, "preset": f"logs-{_as_preset(env['id'])}"}
 
 
 def _take_agent(arguments: list[str]) -> tuple[str | None, list[str]]:

@@ -1,5 +1,7 @@
 """The training loop: decide, remember, learn; now and then evaluate and save.
 
+With `--logs` the agent learns from them before its first decision (`daneel.training.offline`).
+
 One iteration takes one decision in each of N environments. What is due after it (records,
 evaluation, checkpoint) hangs on counters that are part of the checkpoint, so a resumed run does at
 each step what the uninterrupted one did: on a CPU its `metrics.jsonl` is the same, byte for byte
@@ -39,6 +41,7 @@ from daneel.training.config import TrainConfig, from_data, resolve
 from daneel.training.critic_term import CriticVectorEnv
 from daneel.training.gating import CheckpointGate, Judged
 from daneel.training.interrupt import Interrupt
+from daneel.training.offline import open_offline
 from daneel.training.progress import Progress
 from daneel.training.ram import check_memory
 from daneel.training.recorder import Recorder
@@ -49,12 +52,14 @@ from daneel.training.seeding import agent_seed, generator
 from daneel.training.sizes import Sizes, measure
 from daneel.training.stopwatch import Stopwatch
 from daneel.training.tracking import open_tracker
+from daneel.world_models import Batch
 
 OnProgress = Callable[[Progress], None]
 
 _EVAL_ENVS = 10  # evaluation episodes side by side: a batch of ten costs little more than one
 _SHOW_SECONDS = 0.2
 _RECENT_EPISODES = 10
+_OFFLINE_CHECKPOINTS = 10
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,11 @@ def train(
         config = _resumed_config(config, resume)
     torch.set_num_threads(config.threads)
     if getattr(AGENTS.load(config.agent.name), "native_learn", False):
+        if config.logs:
+            raise ConfigError(
+                f"agent is {config.agent.name!r}, which learns by itself and from no logs. Expected"
+                " the pessimist. Leave --agent out, or --logs."
+            )
         from daneel.training.baseline_loop import train_baseline
 
         return train_baseline(config, resume=resume is not False, on_progress=on_progress)
@@ -169,6 +179,12 @@ class Trainer:
             relabel=relabel,
             relabel_ratio=config.hindsight,
         )
+        self._log_rng = generator(config.seed, "logs")
+        self.offline = None
+        if config.logs:
+            self.offline = open_offline(
+                *(config.logs, config.offline, self.agent, observation, action, self._log_rng)
+            )
         self.collector = Collector(self._criticised(env), config.seed, config.env.id)
         self._spaces = {"observation": str(observation), "action": str(action)}
         self._action_space = action
@@ -179,6 +195,7 @@ class Trainer:
         self._eval_envs: list[gym.Env[Any, Any]] = []
         self._returns: deque[float] = deque(maxlen=_RECENT_EPISODES)
         self._eval_return: float | None = None
+        self._enough = 0  # evaluations in a row that reached `stop_return`
         self._watch = Stopwatch()
         self._shown = self._begun = (0.0, 0)
 
@@ -223,12 +240,20 @@ class Trainer:
             run=run,
             config=self.config,
             step=self.step,
-            interrupted=self.step < self.config.steps or bool(interrupt),
+            interrupted=self._is_unfinished() or bool(interrupt),
             eval_return=self._eval_return,
             seconds=dict(self._watch.seconds),
             overhead=self._watch.overhead(),
             notes=tuple(notes),
         )
+
+    def _is_unfinished(self) -> bool:
+        return not self._is_over() or (self.offline is not None and self.offline.is_due)
+
+    def _is_over(self) -> bool:
+        config = self.config
+        stops = config.stop_return is not None and self._enough >= config.stop_after
+        return stops or self.step >= config.steps
 
     def _open_gate(self, run: RunFolder) -> CheckpointGate | None:
         if self.config.gate is None:
@@ -239,13 +264,33 @@ class Trainer:
     def _start(self) -> None:
         self._run_folder.truncate_metrics(0)
         self.collector.start()
+        if self.offline is not None:
+            for seen in (self.offline.logs.low, self.offline.logs.high):
+                self.collector.seen.update({key: value[None] for key, value in seen.items()})
+            self._due["eval"] = 0  # what the logs taught, before the first step
         self._watch.start()
+
+    def _learn_offline(self) -> None:
+        """Learn from the logs, before the first step; a checkpoint now and then."""
+        offline = self.offline
+        if offline is None or not offline.is_due:
+            return
+        self._show(f"logs: {offline.logs.line()}", now=True)
+        every = max(offline.total // _OFFLINE_CHECKPOINTS, 1)
+        while offline.is_due and not self._interrupt:
+            self._recorder.update(offline.update(), self.step)
+            self._watch.lap("update")
+            self._show(f"logs, update {offline.done:,}/{offline.total:,}")
+            if offline.done % every == 0:
+                self._recorder.offline(offline.done)
+                self._save()
 
     def _loop(self) -> None:
         self._begun = (self._watch.total(), self.step)
+        self._learn_offline()
         while True:
             self._do_what_is_due()
-            if self._interrupt or self.step >= self.config.steps:
+            if self._interrupt or self._is_over():
                 break
             self._decide()
             self._show("training")
@@ -273,7 +318,7 @@ class Trainer:
         watch.lap("logging")
 
     def _choose(self, obs: dict[str, np.ndarray], decisions: int) -> np.ndarray:
-        if decisions < self.agent.warmup_decisions:
+        if decisions < self.agent.warmup_decisions and self.offline is None:
             return self._random_action()
         action, self._state = self.agent.act(obs, self._state, explore=True)
         if not np.isfinite(action).all():
@@ -294,7 +339,11 @@ class Trainer:
 
     def _update(self) -> None:
         agent = self.agent
-        batch = self.replay.sample(agent.batch_size, agent.horizon, agent.context)
+
+        def draw(count: int) -> Batch:
+            return self.replay.sample(count, agent.horizon, agent.context)
+
+        batch = draw(agent.batch_size) if self.offline is None else self.offline.mixed(draw)
         self._watch.lap("replay")
         metrics = self.agent.update(batch)
         self._watch.lap("update")
@@ -334,6 +383,8 @@ class Trainer:
         self._eval_return = self._recorder.evaluation(
             self.step, self.collector.decisions, results, seconds
         )
+        goal = self.config.stop_return
+        self._enough = self._enough + 1 if goal is not None and self._eval_return >= goal else 0
         return True
 
     def _run_episodes(self) -> list[EpisodeResult] | None:
@@ -430,9 +481,11 @@ class Trainer:
             "warmup_rng": self._warmup_rng.bit_generator.state,
             "recorder": self._recorder.state_dict(),
             "watch": self._watch.state_dict(),
+            "offline": None if self.offline is None else self.offline.state_dict(),
             "due": dict(self._due),
             "returns": list(self._returns),
             "eval_return": self._eval_return,
+            "enough": self._enough,
             "metrics_bytes": self._run_folder.metrics_size(),
         }
 
@@ -451,10 +504,13 @@ class Trainer:
         self.collector.load_state_dict(progress["collector"])
         self._state = progress["planner_state"]
         self._warmup_rng.bit_generator.state = progress["warmup_rng"]
+        if self.offline is not None:
+            self.offline.load_state_dict(progress["offline"], self._log_rng)
         self._recorder.load_state_dict(progress["recorder"])
         self._due = dict(progress["due"])
         self._returns.extend(progress["returns"])
         self._eval_return = progress["eval_return"]
+        self._enough = progress.get("enough", 0)  # younger than the oldest checkpoints
         self._saved_at = self.step
         self._run_folder.truncate_metrics(progress["metrics_bytes"])
         self._run_folder.write_config(to_dict(self.config))

@@ -32,7 +32,7 @@ class Progress:
     eval_return: float | None
     """Mean return of the last evaluation, None before the first."""
     activity: str
-    """"starting", "training", "evaluating" or "saving"."""
+    """"starting", "training", "evaluating", "saving", or how far it is with the logs."""
     sizes: Sizes | None = None
     """What the run will take; told once, when it starts."""
 
@@ -92,7 +92,7 @@ class ProgressLine:
         if progress.sizes is not None:
             self._console.print(size_table(progress.sizes))
         elif self._live is not None:
-            share = min(progress.step / progress.steps, 1.0)
+            share = min(progress.step / max(progress.steps, 1), 1.0)
             bar = "━" * round(20 * share)
             text = Text.assemble(
                 (bar, "cyan"), ("─" * (20 - len(bar)), "dim"), " ", progress.line()

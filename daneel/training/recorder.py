@@ -7,6 +7,7 @@ Records, one JSON object each; `step` counts environment steps, `seconds` the ti
   `eval/seconds`
 - a checkpoint was put to the gate: `gate/passed`, `gate/holds` of `gate/checks`, and whether the
   agent was taken back to the last release, `gate/rolled_back`
+- ten times while learning from logs: `offline/updates` and the same means; their step is 0
 - every `log_every` steps: `train/<metric>`, means since the last one, and `time/<phase>`, seconds
   of each phase so far
 
@@ -94,12 +95,21 @@ class Recorder:
             self._sums[name] = self._sums.get(name, 0.0) + value
             self._counts[name] = self._counts.get(name, 0) + 1
 
+    def offline(self, updates: int) -> None:
+        """Learning from logs went on, to so many updates; writes the means since the last call."""
+        self._means(0, 0, {"offline/updates": updates})
+
     def means(self, step: int, decisions: int) -> None:
         """Write the means since the last call, and where the time went."""
-        record = {f"train/{k}": total / self._counts[k] for k, total in self._sums.items()}
+        self._means(step, decisions, {})
+
+    def _means(self, step: int, decisions: int, first: Mapping[str, Any]) -> None:
+        record = {**first} | {
+            f"train/{k}": total / self._counts[k] for k, total in self._sums.items()
+        }
         self._sums, self._counts = {}, {}
         times = {f"time/{phase}": round(s, 3) for phase, s in self._watch.seconds.items()}
-        self._write(step, decisions, record | times)
+        self._write(step, decisions, {**first, **record, **times})
 
     def _write(self, step: int, decisions: int, record: Mapping[str, Any]) -> None:
         seconds = round(self._watch.total(), 3)

@@ -6,7 +6,7 @@ import numpy as np
 
 # First word of every derivation: streams of different purpose never meet, whatever the indices.
 _TRAINING_EPISODES, _EVALUATION_EPISODES, _GENERATORS = 1, 2, 3
-_PURPOSES = ("agent", "warmup", "replay")
+_PURPOSES = ("agent", "warmup", "replay", "logs")
 
 
 def episode_seed(seed: int, index: int, episode: int) -> int:
@@ -25,7 +25,7 @@ def agent_seed(seed: int) -> int:
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
-    """A generator of its own for "warmup" actions or "replay" draws of a run."""
+    """A generator of its own for "warmup" actions, or "replay" or "logs" draws, of a run."""
     return np.random.default_rng(_derive(seed, _GENERATORS, _PURPOSES.index(purpose)))
 
 

@@ -6,6 +6,7 @@ Legend: B sequences, H transitions in each, A action dimensions, C observations 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,3 +51,15 @@ class Batch:
             context={key: value.to(device) for key, value in self.context.items()},
             context_length=None if length is None else length.to(device),
         )
+
+
+def joined(first: Batch, second: Batch) -> Batch:
+    """The sequences of both, which are as long and have the same modalities and context."""
+    one, other = vars(first), vars(second)
+
+    def both(name: str) -> Any:
+        if isinstance(one[name], dict):
+            return {key: torch.cat([one[name][key], other[name][key]]) for key in one[name]}
+        return None if one[name] is None else torch.cat([one[name], other[name]])
+
+    return Batch(**{name: both(name) for name in one})

@@ -128,6 +128,38 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     assert (run / "checkpoints" / "latest").exists()
 
 
+def test_from_logs_to_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run is the log of the next one: offline, gated, then resumed with steps of its own."""
+    first, run = tmp_path / "first", tmp_path / "run"
+    assert main(words(first, steps=100)) == 0
+    capsys.readouterr()
+    short = ["--agent.size", "tiny", "--agent.batch-size", "16", "--eval-episodes", "2"]
+    updates = ["--offline.imitate", "20", "--offline.updates", "20", "--steps", "0"]
+    assert main(["train", "--logs", str(first), *short, *updates, "--out", str(run)]) == 0
+    shown = capsys.readouterr()
+    title = "pessimist in daneel/IdentityBox-v0, 40 updates on first, then 0 steps, seed 0"
+    assert title in shown.err and "logs: 10 episodes, 100 transitions" in shown.err
+    assert f"daneel resume {run} --steps 1000" in shown.out and (run / "gate.json").exists()
+    assert main(["resume", str(run), "--steps", "30"]) == 0
+    assert f"daneel resume {run} --steps 60" in capsys.readouterr().out
+
+
+def test_bad_logs_are_answered_without_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2 and one message, before a folder is made."""
+    first, run = tmp_path / "first", tmp_path / "run"
+    assert main(words(first, steps=30)) == 0
+    for typed, message in (
+        (["--logs", str(tmp_path / "absent")], "There is no log at"),
+        (["Pendulum-v1", "--logs", str(first)], "has the shape [1], and the environment's has [3]"),
+        (["--logs", str(first), "--agent", "sac"], "learns by itself and from no logs"),
+    ):
+        assert main(["train", *typed, "--out", str(run)]) == 2
+        shown = capsys.readouterr().err
+        assert message in shown and "Traceback" not in shown and not run.exists()
+
+
 @pytest.mark.parametrize("written", ["eval.json", "gate.json", "card.md"])
 def test_killed_after_the_training(
     written: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -416,3 +416,15 @@ class Picture(gym.Env[Any, Any]):
 
 
 gym.register("DaneelTestPicture-v0", f"{__name__}:Picture", max_episode_steps=5)
+
+
+def test_it_ends_when_it_is_good_enough(tmp_path: Path) -> None:
+    """After two evaluations that reach what was asked for, in the library's own loop too."""
+    asked = AGENTS.load("sac").Config(**OFF)
+    config = TrainConfig(
+        env=PENDULUM, agent=asked, steps=200, eval_every=30, eval_episodes=1,
+        stop_return=-1e9, stop_after=2, out=str(tmp_path / "run"),
+    )  # fmt: skip
+    result = train(config)
+    assert result.step == 60 and not result.interrupted
+    assert train(resume=tmp_path / "run").step == 60

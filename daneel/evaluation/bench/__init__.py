@@ -90,6 +90,11 @@ BENCHES = Registry(
         "robots identified from real logs, beside their authors' parameter files",
     ),
     Entry(
+        "offline",
+        "daneel.evaluation.bench.offline",
+        "logs first, then few steps in a twin: steps to 90 % of the offline reward (M-2, T-51)",
+    ),
+    Entry(
         "inside",
         "daneel.evaluation.bench.inside",
         "circuits, attention over 1M tokens, attacks, contradictions in traces",
