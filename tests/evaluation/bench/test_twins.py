@@ -56,4 +56,5 @@ def test_a_small_go_leaves_records(tmp_path):
     options = twins.Options(("Slide",), (900,), (120,), 2, results=tmp_path)
     assert twins.run(options) == 0
     found = {item.subject for item in evidence.load(twins.BENCH, tmp_path)}
-    assert found == {twins.SOURCE, twins.ZERO, twins.RANDOMISED, twins.subject(120)}
+    names = {twins.SOURCE, twins.ZERO, twins.RANDOMISED, twins.RAPID}
+    assert found == names | {twins.subject(120), twins.rapidly(120)}
