@@ -14,7 +14,7 @@ import pytest
 from daneel.agents.pessimist_config import PessimistConfig
 from daneel.envs import EnvConfig
 from daneel.errors import CheckpointError, ConfigError
-from daneel.training import TrainConfig, load_seen_range, train
+from daneel.training import TrainConfig, load_seen_range, loop, train
 from daneel.training.config import parse, plan, resolve
 from daneel.training.logs import LogError
 from daneel.training.offline import OfflineConfig
@@ -85,8 +85,10 @@ def test_a_resumed_run_is_the_same_run(recorded: Path, stops_at: int, tmp_path: 
     assert metrics(tmp_path / "whole") == metrics(tmp_path / "cut")
 
 
-def test_an_interrupt_among_the_logs(recorded: Path, tmp_path: Path) -> None:
-    """Stopped after ten updates: the resumed run ends as the uninterrupted one."""
+def test_an_interrupt_among_the_logs(
+    recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped at the first update that is shown: the resumed run ends as the uninterrupted one."""
     import os
     import signal
 
@@ -94,6 +96,7 @@ def test_an_interrupt_among_the_logs(recorded: Path, tmp_path: Path) -> None:
         if progress.activity.startswith("logs, update"):
             os.kill(os.getpid(), signal.SIGINT)
 
+    monkeypatch.setattr(loop, "_SHOW_SECONDS", 0.0)  # else a quick machine shows none of them
     whole = config(tmp_path / "whole", recorded, eval_every=0, offline={"imitate": 200})
     train(whole)
     cut = replace(whole, out=str(tmp_path / "cut"))

@@ -197,13 +197,13 @@ def _relu_top(slope: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 
 def _tanh_turning(s: Tensor) -> tuple[Tensor, ...]:
-    x = torch.atanh((1 - s).clamp(0, 1).sqrt())
+    # Not the atanh of sqrt(1 - s): a slope below the rounding of 1 would have no turning point.
+    x = torch.log1p((1 - s).clamp(0, 1).sqrt()) - s.log() / 2
     return x, -x
 
 
 def _sigmoid_turning(s: Tensor) -> tuple[Tensor, ...]:
-    root = (1 - 4 * s).clamp(0, 1).sqrt()
-    x = torch.log1p(root) - torch.log1p(-root)
+    x = 2 * torch.log1p((1 - 4 * s).clamp(0, 1).sqrt()) - (4 * s).log()
     return x, -x
 
 

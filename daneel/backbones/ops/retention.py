@@ -66,6 +66,7 @@ def retention(
     scale = read_scale(scale, q.shape[-1])
     at_peers = peers.takes("retention", q, k, v, resets=resets)
     constant = log_decay.ndim == 1 and not log_decay.requires_grad and resets is None
+    constant = constant and not torch.compiler.is_compiling()  # kept tables belong to no graph
     if constant and not at_peers and 1 < q.shape[1] <= SHORT:
         return parallel_retention(q, k, v, log_decay, state, scale, dtype)
     memory = initial_state(state, (*k[:, 0].shape, v.shape[-1]), dtype, v.device)

@@ -114,6 +114,10 @@ class _Sequence:
         q, k, v = (split(x[:, start:stop], chunk, self.dtype) for x in self.tensors)
         if self.log_decay.ndim > 1:
             return _Block(q, k, v, self._tables(start, stop, chunk))
+        if torch.compiler.is_compiling():  # kept tables belong to no graph
+            rates = self.log_decay.repeat(v.shape[1] // len(self.log_decay))
+            decays = rates[None, :, None].expand(1, -1, chunk)
+            return _Block(q, k, v, self._scaled(decays, None))
         rates = tuple(self.log_decay.tolist()) * (v.shape[1] // len(self.log_decay))
         tables = constant_tables(rates, chunk, self.scale, self.dtype, v.device)
         return _Block(q, k, v, tables)

@@ -82,7 +82,8 @@ class Options:
 
     def cut(self) -> Options:
         """With sizes that run in a minute, when this is a rehearsal."""
-        small = Sizes(400, 100, 2, 6, 20, 20)
+        # Every evaluated episode is one of a connection of its own, with a budget as large.
+        small = Sizes(400, 180, 2, 6, 20, 20)
         return replace(self, sizes=small, seeds=self.seeds[:1]) if self.rehearse else self
 
 

@@ -22,6 +22,14 @@ from daneel.alignment.verification import (
     verify,
 )
 from daneel.alignment.verification.bounds import Method
+from daneel.alignment.verification.functions import (
+    SIGMOID,
+    SOFTPLUS,
+    TANH,
+    Function,
+    band,
+    lines,
+)
 from daneel.alignment.verification.intervals import Interval
 from daneel.alignment.verification.search import cut_box
 
@@ -73,6 +81,24 @@ def test_no_point_leaves_the_bounds(
     for values in (exact, deployed):
         assert bool((values >= found[0].double()).all())
         assert bool((values <= found[1].double()).all())
+
+
+@pytest.mark.parametrize("function", [TANH, SIGMOID, SOFTPLUS])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("half", [1.0, 1e3, 1e9, 1e20, 1e30])
+def test_lines_of_flat_slopes_are_kept_between_the_ends(
+    function: Function, dtype: torch.dtype, half: float
+) -> None:
+    """A chord over a wide interval is flatter than 1 is round: its extremes are near the middle."""
+    low = torch.tensor([-half, -half, -half / 3], dtype=dtype)
+    high = torch.tensor([half, half / 7, half], dtype=dtype)
+    x = torch.cat([torch.linspace(-60, 60, 481), torch.linspace(-1, 1, 81) * half]).to(dtype)
+    x = x[:, None].clamp(low, high)
+    slope, centre, radius = band(function, low, high)
+    assert bool(((function.value(x) - slope * x - centre).abs() <= radius).all())
+    below, least, above, most = lines(function, low, high)
+    assert bool((function.value(x) >= below * x + least).all())
+    assert bool((function.value(x) <= above * x + most).all())
 
 
 CHAINS = [(30, -30, -30), (-30, 30, 30), (-20, 30, 30, -38), (-35, 38, 38, -38), (0, -30, -12)]
