@@ -10,7 +10,7 @@ import gymnasium as gym
 from gymnasium import spaces
 
 from daneel.agents import Agent
-from daneel.envs import make_single
+from daneel.envs import make_for_scores
 from daneel.training.config import TrainConfig
 from daneel.training.rollout import EpisodeResult, RolloutStopped, run_episodes
 
@@ -34,7 +34,7 @@ class Evaluator:
         config = self._config
         if not self._envs:
             count = min(config.eval_episodes, _SIDE_BY_SIDE)
-            self._envs = [make_single(config.env) for _ in range(count)]
+            self._envs = [make_for_scores(config.env) for _ in range(count)]
         state = copy.deepcopy(agent.state_dict())
         try:
             return run_episodes(
