@@ -3,7 +3,8 @@
 Carried over: the tree of bodies, one hinge or slide each, masses, centres of mass, inertias, joint
 limits, damping, dry friction, and the plain shapes. URDF has no place for armatures, for delays and
 gains of the signal path, nor for friction at low speed and under load: `missing` names what was
-left out, the file says it too, and `calibration.yaml` has the numbers. Meshes are left to the original.
+left out, the file says it too, and `calibration.yaml` has the numbers. Meshes are left to the
+original.
 
 A link's frame lies at its joint, where MuJoCo's body frame need not: origins are moved accordingly.
 """
