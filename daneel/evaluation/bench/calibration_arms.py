@@ -48,9 +48,9 @@ def measure_simple(options: Options) -> list[Evidence]:
     """Fitted on direct_collocation, torque error on ddp.
 
     The structure of the friction and the length of the cubics are chosen by cross-validation on
-    direct_collocation. Beside it stands what no choice on another run can go below by much: the same
-    model fitted on ddp itself, the best there of every structure and length, and the same with the
-    reported torque smoothed like the positions, which is how the bar was once reckoned.
+    direct_collocation. Beside it stands what no choice on another run can go below by much: the
+    same model fitted on ddp itself, the best there of every structure and length, and the same with
+    the reported torque smoothed like the positions, which is how the bar was once reckoned.
     """
     del options
     folder = datasets.locate("real_robot/dfki_simple_pendulum")
