@@ -112,7 +112,8 @@ def _least(recipe: Recipe, logs: Sequence[Log]) -> float:
 def _smoothed(log: Log, span: float = 0.15) -> Log:
     """The log with the torque of cubics through it, as positions are differentiated."""
     rows = round(span / log.dt) | 1
-    return replace(log, torque=signal.savgol_filter(log.actions(measured=True), rows, 3, axis=0))
+    torque = signal.savgol_filter(log.actions(measured=True), rows, 3, axis=0)
+    return replace(log, torque=np.asarray(torque, float))
 
 
 def _torque_score(span: float, recipe: Recipe, train: Sequence[Log], held: Sequence[Log]) -> float:
