@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from daneel.alignment.traces.formulas import Compare, Formula, Joined, Linear
+from daneel.alignment.traces.formulas import Compare, Formula, Joined, Linear, Not
 from daneel.alignment.traces.phrases import number, stems
 from daneel.alignment.traces.rules import (
     AMOUNT,
@@ -20,7 +20,7 @@ from daneel.alignment.traces.rules import (
     rules,
     scaled,
 )
-from daneel.alignment.traces.words import SHARES, TIMES
+from daneel.alignment.traces.words import NUMBERS, SHARES, TIMES
 
 HERE = "here"
 """Owner of things that nobody is said to have."""
@@ -45,7 +45,10 @@ def _owned(reader: Reading, found: re.Match[str]) -> Formula | None:
     left = reader.amount(owner, what)
     if left is not None:
         reader.counted(what, owner)
-    return compare(left, relation(found["bound"]), Linear((), value))
+    formula = compare(left, relation(found["bound"]), Linear((), value))
+    if formula is not None and found["n"] == "no" and len(owner.split()) <= 3:
+        return Joined("and", (formula, Not(reader.prop(f"{owner} has {what}"))))
+    return formula
 
 
 def _there(reader: Reading, found: re.Match[str]) -> Formula | None:
@@ -136,13 +139,12 @@ def _dealt(sign: int) -> Handler:
 
 def _handed(reader: Reading, found: re.Match[str]) -> Formula | None:
     """`Ann gives Ben 3 apples`: what one has less, the other has more."""
-    value = number(found["n"])
-    if value is None:
+    value, what = number(found["n"]), found.groupdict().get("what")
+    if what is None and (recalled := reader.recalled(found["a"])) is not None:
+        what = recalled[0]
+    if value is None or what is None:
         return None
-    parts = (
-        reader.dealt(found["a"], found["what"], -value),
-        reader.dealt(found["b"], found["what"], value),
-    )
+    parts = (reader.dealt(found["a"], what, -value), reader.dealt(found["b"], what, value))
     known = tuple(part for part in parts if part is not None)
     return Joined("and", known) if len(known) == 2 else None
 
@@ -207,7 +209,6 @@ _TAKES = r"loses|lost|eats|ate|sells|sold|spends|spent|uses|used|drops|dropped|c
 _GETS = r"buys|bought|gets|got|receives|received|finds|found|gains|gained|collects|collected"
 
 WRITTEN = rules(
-    (r"(?P<a>.+?)\s*(?P<op><=|>=|==|!=|≠|≤|≥|=|<|>)\s*(?P<b>[^<>=]+)", _symbols),
     (r"the (?:sum|total) of (?P<list>.+?) (?:is|equals|is equal to) (?P<b>.+)", _sum),
 )
 COUNTS = rules(
@@ -256,8 +257,70 @@ COUNTS = rules(
     (rf"(?P<a>.+?) (?:is|are|was|were) left with {BOUND} ?{AMOUNT} {_WHAT}", _owned),
     (rf"(?P<a>.+?) (?:gives|gave|hands|handed|sends|sent|lends|lent) (?P<b>\w+) {AMOUNT} "
      r"(?P<what>[a-z][\w -]*)", _handed),
+    (rf"(?P<a>.+?) (?:gives|gave|hands|handed|sends|sent|lends|lent) {AMOUNT}(?: of (?:them|these))? to (?P<b>[\w ]+)", _handed),
     (rf"(?P<a>.+?) (?:gives|gave|hands|handed|sends|sent|lends|lent) {AMOUNT} {_WHAT} to "
      r"(?P<b>.+)", _handed),
+)  # fmt: skip
+def _each_has(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`each box holds 6 eggs`: so many times as many eggs as boxes in all."""
+    value, what = number(found["n"]), kind(found["what"])
+    total, boxes = reader.amount(TOTAL, found["what"]), reader.amount(HERE, found["k"])
+    if value is None or what is None or total is None or boxes is None:
+        return None
+    reader.rate(what)
+    said: Formula = Compare(total, "=", scaled(boxes, value))
+    if found.groupdict().get("m") and (many := number(found["m"])) is not None:
+        said = Joined("and", (said, Compare(boxes, "=", Linear((), many))))
+    return said
+
+
+def _in_total(reader: Reading, found: re.Match[str]) -> Formula | None:
+    value, what = number(found["n"]), kind(found["what"])
+    if value is None or what is None:
+        return None
+    total = reader.amount(TOTAL if reader.rated(what) else HERE, found["what"])
+    return compare(total, relation(found["bound"]), Linear((), value))
+
+
+def _rest(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`the rest are boys`: the whole less the parts that were named."""
+    if (known := reader.parts()) is None:
+        return None
+    whole = reader.amount(HERE, known[0])
+    named = [reader.amount(HERE, part) for part in (*known[1], found["p"])]
+    amounts = [amount for amount in named if amount is not None]
+    if whole is None or len(amounts) != len(named):
+        return None
+    return Compare(Linear(tuple(t for a in amounts for t in a.terms)), "=", whole)
+
+
+def _part_of(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`18 of them are girls`."""
+    what = found["what"]
+    if what in ("them", "these", "those"):
+        known = reader.recalled(None)
+        if known is None:
+            return None
+        what = known[0]
+    value, share, part = number(found["n"]), _share(found["n"]), reader.amount(HERE, found["p"])
+    whole = reader.amount(HERE, what)
+    if part is None or whole is None or (value is None and share is None):
+        return None
+    reader.part(what, found["p"])
+    right = Linear((), value or Fraction(0)) if share is None else scaled(whole, share)
+    return Joined("and", (Compare(part, relation(found["bound"]), right), Compare(part, "<=", whole)))
+
+
+TOTAL = "in total"
+"""Owner of what is counted over all that hold some of it."""
+_MANY = r"(?P<n>\d+|" + "|".join(w for w in NUMBERS if w.isalpha()) + ")"
+RATES = rules(
+    (rf"(?:each|every|one)(?: of the (?P<m>\d+|\w+))? (?P<k>[a-z][\w-]*) (?:holds|contains|has|carries|seats) {BOUND} ?{_MANY} (?P<what>[a-z][\w -]*)", _each_has),
+    (rf"there (?:is|are) (?P<m>\d+|\w+) (?P<k>[a-z][\w-]*) (?:with|of|holding|containing) {BOUND} ?{_MANY} (?P<what>[a-z][\w -]*?) (?:each|apiece)", _each_has),
+    (rf"(?:there (?:is|are)|that makes|we have|this makes) {BOUND} ?{_MANY} (?P<what>[a-z][\w -]*?) (?:in total|altogether|overall|in all|total)", _in_total),
+    (rf"the total (?:number|amount|count) of (?P<what>[a-z][\w -]*?) is {BOUND} ?{_MANY}", _in_total),
+    (r"(?:the )?(?:rest|others|remaining ones|remainder|other ones)(?: of (?:them|the \w+))? (?:is|are|was|were) (?P<p>[a-z][\w -]*s)", _rest),
+    (rf"{BOUND} ?(?P<n>\w+|[\d.]+ percent) of (?:the |these )?(?P<what>[a-z][\w -]*?) (?:are|were) (?P<p>[a-z][\w-]*s)", _part_of),
 )  # fmt: skip
 _SHARE = "|".join(sorted(SHARES, key=len, reverse=True))
 PORTIONS = rules(

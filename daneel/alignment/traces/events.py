@@ -7,7 +7,7 @@ import re
 from daneel.alignment.traces.formulas import Formula, Not, Prop
 from daneel.alignment.traces.phrases import name, stems
 from daneel.alignment.traces.rules import Reading, rules
-from daneel.alignment.traces.words import EVENTS
+from daneel.alignment.traces.words import EVENTS, IRREGULAR
 
 GROUP = "member of "
 """Begins the name of a place that is a group: one can be in several."""
@@ -23,10 +23,12 @@ def _located(reader: Reading, found: re.Match[str]) -> Formula | None:
 
 def is_name(phrase: str) -> bool:
     """Whether a phrase can name one thing: no clause, no number but the thing's own."""
+    if re.match(r"(?:from|to|in|on|at|by|of|with|out|away|up|down|into)\b", phrase):
+        return False
     if re.search(r"\b(?:if|or|and|that|who|which|than|when|is|are|was|were|not)\b", phrase):
         return False
     rest = re.sub(r"(?<=[a-z]) \d+$", "", phrase)
-    return len(phrase.split()) <= 6 and not re.search(r"\d", rest)
+    return len(phrase.split()) <= 6 and not re.search(r"(?<![a-z\d-])\d", rest)
 
 
 def _grouped(reader: Reading, found: re.Match[str]) -> Formula | None:
@@ -36,8 +38,7 @@ def _grouped(reader: Reading, found: re.Match[str]) -> Formula | None:
 def _moved(reader: Reading, found: re.Match[str]) -> Formula | None:
     if not is_name(found["x"]):
         return None
-    reader.happens("in " + name(found["x"]))
-    return reader.place(found["x"], found["y"])
+    return reader.moves(found["x"], found["y"])
 
 
 def _changed(reader: Reading, found: re.Match[str]) -> Formula | None:
@@ -63,6 +64,18 @@ def _passed(reader: Reading, found: re.Match[str]) -> Formula | None:
         return None
     reader.happens(key.key)
     return reader.prop(f"{found['x']} {predicate}", not denied)
+
+
+_PAST = "|".join(sorted(IRREGULAR, key=len, reverse=True))
+
+
+def _carried(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """Any verb with `to` or `into`: the thing is there now. With `in` or `on` it may have been."""
+    if re.search(r" (?:to|into|onto|over to) (?:the |a |an )?[\w -]+$", found[0]) is None and not re.search(
+        r"\b(?:puts?|places?|placed|leaves?|left|sets?|stores?|stored|hides?|hid|drops?|dropped|lays?|laid|hangs?|hung|stacks?|stacked|loads?|loaded|parks?|parked)\b", found[0]
+    ):
+        return None
+    return _moved(reader, found)
 
 
 _AGENT = r"(?:the |a |an )?[\w-]+(?: [\w-]+)?"
@@ -104,7 +117,13 @@ EVENTS_AND_PLACES = rules(
         _moved,
     ),
     (
-        r"(?P<x>.+?) (?:is|was|gets|has been) (?:moved|carried|brought|put|taken|"
+        rf"{_AGENT} (?!(?:prefers|compares|listens|speaks|talks|refers|points|leads|connects|likes|writes|reads|explains|"
+        rf"ordered|told|asked|said|is|was|are|were|has|had)\b)(?:\w{{2,}}s|\w{{2,}}ed|{_PAST}) (?P<x>(?:the|a|an|his|her|its) [\w -]+?)"
+        r"(?: back)?(?: (?:away )?from .+?)? (?:to|into|onto|over to|inside|in|on) (?P<y>(?:the |a |an |room |dock |shelf |bay )?[\w -]+)",
+        _carried,
+    ),
+    (
+        r"(?P<x>.+?) (?:is|was|gets|has been) (?:moved|relocated|shifted|sent|delivered|returned|shipped|pushed|pulled|dragged|rolled|carried|brought|put|taken|"
         rf"transferred)(?: from .+?)? {_WHERE} (?P<y>.+)",
         _moved,
     ),

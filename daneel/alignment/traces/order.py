@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 import re
 
-from daneel.alignment.traces.formulas import Formula, Joined, Linear, Not
-from daneel.alignment.traces.phrases import stem, time_of_day
+from daneel.alignment.traces.formulas import Compare, Formula, Joined, Linear, Not
+from daneel.alignment.traces.phrases import YEAR_S, measure, stem, time_of_day
 from daneel.alignment.traces.rules import (
     NOT,
     Handler,
     Reading,
     Relation,
     compare,
+    plus,
     quantity,
     rules,
     strict,
@@ -65,13 +66,13 @@ def _event(phrase: str) -> str:
 def _completed(a: str, b: str) -> str:
     """`Ann crossed the line before Ben`: what Ben did is what Ann did."""
     words, size = a.split(), len(b.split())
-    if size > 2 or len(words) <= size + 1 or _verb(b.split()[-1]) or not _verb(words[size]):
+    if size > 2 or len(words) <= size or _verb(b.split()[-1]) or not _verb(words[size]):
         return b
     return " ".join([b, *words[size:]])
 
 
 def _verb(word: str) -> bool:
-    return word in IRREGULAR or (word.endswith("ed") and len(word) > 4)
+    return word in IRREGULAR or word in ("was", "is", "did") or (word.endswith("ed") and len(word) > 4)
 
 
 def _same_time(_: Reading, found: re.Match[str]) -> Formula | None:
@@ -99,7 +100,7 @@ _ENDS = ("end", "finish", "arriv", "clos", "stop", "over")
 
 def _clock(_: Reading, found: re.Match[str]) -> Formula | None:
     """`the lecture starts at 9:20`, `it is over by noon`."""
-    at = time_of_day(found["t"].strip())
+    at = time_of_day(re.sub(r"^(?:on|in|around|about) ", "", found["t"].strip()))
     if at is None:
         return None
     kind = "end" if stem(found["verb"].split()[-1]) in _ENDS else "time"
@@ -129,13 +130,42 @@ _CLOCK = (
     r"finished|arrived|stopped|is over|was over|takes place|took place|start|begin|end|finish|"
     r"is scheduled|happens|happened|opens|closes|is"
 )
+_IRREGULAR = "|".join(sorted({*IRREGULAR, "was"}, key=len, reverse=True))
+_TURN = r"starts?|begins?|ends?|finish(?:es)?|started|began|ended|finished|departs?|arrives?|leaves?|opens?|closes?"
+
+
+def _offset(_: Reading, found: re.Match[str]) -> Formula | None:
+    """`B starts 10 minutes after A ends`, `after the end of A`."""
+    by, said = measure(found["by"]), found.groupdict()
+    if by is None or by[0] not in ("duration", "age"):
+        return None
+    ends = [stem(said.get(k) or "") in _ENDS for k in ("va", "vb")]
+    a = begin_or_end("end" if ends[0] else "time", found["a"])
+    b = begin_or_end("end" if ends[1] or said.get("of") == "end" else "time", found["b"])
+    sign = 1 if found["w"] in ("after", "later than") else -1
+    if a is None or b is None:
+        return None
+    return Compare(a, "=", plus(b, sign * by[1] * (YEAR_S if by[0] == "age" else 1)))
+
+
 TIMES_AND_ORDER = rules(
+    (
+        rf"(?P<a>.+?)(?: (?P<va>{_TURN}|is|was|takes place|happened|happens|came|comes))? (?P<by>\S+ (?:minutes?|hours?|seconds?|days?|weeks?|"
+        rf"months?|years?)) (?P<w>after|before|later than|earlier than) (?:the (?P<of>end|start|beginning) of )?"
+        rf"(?P<b>.+?)(?: (?P<vb>{_TURN}))?",
+        _offset,
+    ),
     (r"(?:do|does|did|must|may|can|should) not (?:permitted )?(?P<a>.+?) (?:until|before) "
      r"(?P<b>.+)", _until),
     (r"never (?P<a>.+?) (?:until|before) (?P<b>.+)", _until),
     (
         rf"(?P<a>.+?) (?P<verb>{_CLOCK}) (?P<how>at|before|after|by|no later than|from|until|for|"
-        r"no earlier than|not before|not after) (?P<t>[\w:.' ]+)",
+        r"no earlier than|not before|not after|on|in|around)? ?(?P<t>[\w:.' ]+)",
+        _clock,
+    ),
+    (
+        rf"(?P<a>.+? (?:was |were )?(?P<verb>\w{{2,}}ed|{_IRREGULAR})) (?P<how>at|before|after|by|on|in|"
+        r"around) (?P<t>[\w:.' ]+)",
         _clock,
     ),
     (r"(?P<a>.+?) (?:at the same time as|simultaneously with|together with) (?P<b>.+)", _same_time),

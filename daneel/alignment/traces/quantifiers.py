@@ -18,11 +18,14 @@ from daneel.alignment.traces.formulas import (
     Formula,
     In,
     Joined,
+    Most,
     Not,
     Prop,
+    Whole,
 )
 from daneel.alignment.traces.phrases import name, stem, stems
 from daneel.alignment.traces.rules import Reading, rules
+from daneel.alignment.traces.words import VERBS
 
 WITNESS = "unnamed thing"
 """Begins the name of a thing whose existence a sentence says."""
@@ -75,6 +78,18 @@ def _every(holds: bool, some: bool = False):
         return _make(found["k"], found["p"], holds, some)
 
     return handler
+
+
+_SINGULAR = frozenset("this gas bus lens always series perhaps yes its his hers ours mathematics physics".split())
+
+
+def _kinds(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`cats are animals`: and there are cats."""
+    if found["k"] in _SINGULAR or (re.match("can|may|must", found["p"]) and reader.proper(found["k"])):
+        return None
+    every = _make(found["k"], found["p"])
+    exists = Every((), f"is a {found['k']}", some=True)
+    return None if every is None else Joined("and", (every, exists))
 
 
 def _only(_: Reading, found: re.Match[str]) -> Formula | None:
@@ -139,7 +154,15 @@ QUANTIFIED = rules(
     (rf"(?:no|none of the|not a single|not one of the|not one) {_KIND} (?P<p>{_VERB}.*)",
      _every(False)),
     (rf"(?:some|at least one|one)(?: of the)? {_KIND} (?P<p>{_VERB}.*)", _every(True, True)),
-    (r"(?P<k>[a-z]+[^s]s) (?P<p>(?:are|have|can|may|do not) .+)", _every(True)),
+    (r"(?P<q>all|no)(?: of the| the)? (?P<k>[a-z][\w-]*[^s]s) (?P<p>(?!of|in|on|at|with|who|that|which|inside)[a-z]{3,}(?: .+)?)",
+     lambda _, found: _make(found["k"], found["p"], found["q"] == "all")),
+    (r"both(?: the| of the)? (?P<k>[\w-]+?)s (?P<p>(?:is|are|was|were|have|has|can|\w+ed)\b.*)", _every(True)),
+    (r"(?P<k>[a-z]+[^s]s) (?P<no>never|do not|can not|don't) (?P<p>[a-z]{3,} .+|[a-z]{3,})",
+     lambda reader, found: None if found["no"] == "can not" and reader.proper(found["k"]) else _make(found["k"], ("can " if found["no"] == "can not" else "") + found["p"], False)),
+    (r"(?P<k>[a-z]+[^s]s) (?:always )?(?P<p>(?:" + "|".join(sorted(VERBS)) + r")(?: .+)?)", _kinds),
+    (r"an? (?P<k>[\w-]+) (?:does not|never) (?P<p>.+)", _every(False)),
+    (r"an? (?P<k>[\w-]+) (?P<p>(?:can not|can|is obliged to|is always|is never|always|needs) .+|is an? [\w-]+)", _every(True)),
+    (r"(?P<k>[a-z]+[^s]s) (?P<p>(?:are|have|can|may|do not) .+)", _kinds),
 )  # fmt: skip
 """The last one: a bare plural, `cats are animals`."""
 
@@ -190,9 +213,22 @@ def _filled(
         about = things if denied else [number[id(formula)]]
         cases = [_case(formula, thing, read) for thing in about]
         return Joined("or", tuple(Joined("and", case) for case in cases))
-    about = [number[id(formula)]] if denied else things
+    if formula.count is not None:
+        return _numbered(formula, things, read)
+    about = [number[id(formula)]] if denied else [t for t in things if name(t) != formula.but]
     cases = [_case(formula, thing, read) for thing in about]
     return Joined("and", tuple(Joined("implies", (Joined("and", c[:-1]), c[-1])) for c in cases))
+
+
+def _numbered(formula: Every, things: list[str], read: Read) -> Formula:
+    """`exactly one of the two switches is on`, if the trace names two switches and no more."""
+    assert formula.count is not None
+    relation, how_many, of_all = formula.count
+    kind = formula.conditions[0].removeprefix("is a ")
+    named = [thing for thing in things if _named_so(thing, kind)]
+    if len(named) != of_all:
+        return Joined("and", ())
+    return Count(relation, how_many, tuple(_meets(thing, formula.said, read) for thing in named))
 
 
 def _case(formula: Every, thing: str, read: Read) -> tuple[Formula, ...]:
@@ -228,14 +264,17 @@ def _things(formulas: list[Formula], quantified: list[Every]) -> set[str]:
                     if atom.key.endswith(" " + phrase):
                         found.add(atom.key[: -len(phrase) - 1])
             elif isinstance(atom, In):
-                found.add(stems(atom.thing))
+                if atom.thing.startswith("holder|"):
+                    found.add(stems(atom.place))
+                elif "|" not in atom.thing:
+                    found.add(stems(atom.thing))
             elif isinstance(atom, Compare):
                 owners = (key.partition("|")[2] for key, _ in (*atom.left.terms, *atom.right.terms))
                 found |= {stems(owner) for owner in owners if owner}
     return found - {""}
 
 
-def _atoms(formula: Formula) -> Iterator[Prop | In | Compare | Every]:
+def _atoms(formula: Formula) -> Iterator[Prop | In | Compare | Whole | Most | Every]:
     if isinstance(formula, Not):
         yield from _atoms(formula.part)
     elif isinstance(formula, Joined | Count):
