@@ -202,7 +202,9 @@ def _written(reader: Reading, found: re.Match[str]) -> Formula | None:
 def _worded(_: Reading, found: re.Match[str]) -> Formula | None:
     a, b = expression(found["a"]), expression(found["b"])
     both = f"{found['a']} {found['b']}"
-    known = re.search(r"[+*/^]|\s-\s|\b(?:plus|minus|divided by|multiplied by|squared)\b", both) or (
+    known = re.search(
+        r"[+*/^]|\s-\s|\b(?:plus|minus|divided by|multiplied by|squared)\b", both
+    ) or (
         re.search(r"\b(?:twice|double|half|percent of|sum|product|difference|times)\b", both)
         and re.fullmatch(r"-?[\d.]+(?: \w+)?", found["b"])
     )
@@ -211,7 +213,9 @@ def _worded(_: Reading, found: re.Match[str]) -> Formula | None:
 
 def _kind_of_number(_: Reading, found: re.Match[str]) -> Formula | None:
     value = expression(found["a"])
-    if value is None or not re.fullmatch(r"(?:the number )?[a-z]\w?|\d+|[\d\w +*^()-]+", found["a"]):
+    if value is None or not re.fullmatch(
+        r"(?:the number )?[a-z]\w?|\d+|[\d\w +*^()-]+", found["a"]
+    ):
         return None
     formula = _property(value, found)
     return Not(formula) if formula is not None and found["no"] else formula
@@ -243,7 +247,9 @@ def _more_than(_: Reading, found: re.Match[str]) -> Formula | None:
     by, a, b = number(found["by"]), expression(found["a"]), expression(found["b"])
     if by is None or a is None or b is None:
         return None
-    return Compare(a, "=", plus(b, by if found["w"] in ("more", "greater", "higher", "larger") else -by))
+    return Compare(
+        a, "=", plus(b, by if found["w"] in ("more", "greater", "higher", "larger") else -by)
+    )
 
 
 ALGEBRA = rules(

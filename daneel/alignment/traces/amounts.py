@@ -261,6 +261,8 @@ COUNTS = rules(
     (rf"(?P<a>.+?) (?:gives|gave|hands|handed|sends|sent|lends|lent) {AMOUNT} {_WHAT} to "
      r"(?P<b>.+)", _handed),
 )  # fmt: skip
+
+
 def _each_has(reader: Reading, found: re.Match[str]) -> Formula | None:
     """`each box holds 6 eggs`: so many times as many eggs as boxes in all."""
     value, what = number(found["n"]), kind(found["what"])
@@ -308,7 +310,9 @@ def _part_of(reader: Reading, found: re.Match[str]) -> Formula | None:
         return None
     reader.part(what, found["p"])
     right = Linear((), value or Fraction(0)) if share is None else scaled(whole, share)
-    return Joined("and", (Compare(part, relation(found["bound"]), right), Compare(part, "<=", whole)))
+    return Joined(
+        "and", (Compare(part, relation(found["bound"]), right), Compare(part, "<=", whole))
+    )
 
 
 TOTAL = "in total"

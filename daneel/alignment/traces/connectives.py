@@ -191,6 +191,7 @@ SENTENCES = rules(
 
 EACH = rules((r"(?P<text>.+,? and .+)", _each))
 
+
 def _there_are(reader: Reading, found: re.Match[str]) -> Formula | None:
     """`there are two doors, D1 and D2`: each of them is a door."""
     items = re.split(r",\s*(?:and )?| and ", found["list"])

@@ -71,8 +71,11 @@ _PAST = "|".join(sorted(IRREGULAR, key=len, reverse=True))
 
 def _carried(reader: Reading, found: re.Match[str]) -> Formula | None:
     """Any verb with `to` or `into`: the thing is there now. With `in` or `on` it may have been."""
-    if re.search(r" (?:to|into|onto|over to) (?:the |a |an )?[\w -]+$", found[0]) is None and not re.search(
-        r"\b(?:puts?|places?|placed|leaves?|left|sets?|stores?|stored|hides?|hid|drops?|dropped|lays?|laid|hangs?|hung|stacks?|stacked|loads?|loaded|parks?|parked)\b", found[0]
+    if re.search(
+        r" (?:to|into|onto|over to) (?:the |a |an )?[\w -]+$", found[0]
+    ) is None and not re.search(
+        r"\b(?:puts?|places?|placed|leaves?|left|sets?|stores?|stored|hides?|hid|drops?|dropped|lays?|laid|hangs?|hung|stacks?|stacked|loads?|loaded|parks?|parked)\b",
+        found[0],
     ):
         return None
     return _moved(reader, found)

@@ -53,7 +53,9 @@ _BULLET = re.compile(
 
 def plain(text: str) -> str:
     """A sentence without marks of mathematics or layout: `$a \\le 3$` becomes `a <= 3`."""
-    money = re.fullmatch(r"[^$]*(?:\$\s*\d[\d.,]*[^$]*)+", text) and not re.search(r"\$[^$]*\$", text)
+    money = re.fullmatch(r"[^$]*(?:\$\s*\d[\d.,]*[^$]*)+", text) and not re.search(
+        r"\$[^$]*\$", text
+    )
     for pattern, replacement in _SIGNED:
         if not (pattern.pattern.startswith(r"\$") and not money):
             text = pattern.sub(replacement, text)

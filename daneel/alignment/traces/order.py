@@ -72,7 +72,9 @@ def _completed(a: str, b: str) -> str:
 
 
 def _verb(word: str) -> bool:
-    return word in IRREGULAR or word in ("was", "is", "did") or (word.endswith("ed") and len(word) > 4)
+    return (
+        word in IRREGULAR or word in ("was", "is", "did") or (word.endswith("ed") and len(word) > 4)
+    )
 
 
 def _same_time(_: Reading, found: re.Match[str]) -> Formula | None:

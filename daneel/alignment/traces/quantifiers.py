@@ -80,12 +80,16 @@ def _every(holds: bool, some: bool = False):
     return handler
 
 
-_SINGULAR = frozenset("this gas bus lens always series perhaps yes its his hers ours mathematics physics".split())
+_SINGULAR = frozenset(
+    "this gas bus lens always series perhaps yes its his hers ours mathematics physics".split()
+)
 
 
 def _kinds(reader: Reading, found: re.Match[str]) -> Formula | None:
     """`cats are animals`: and there are cats."""
-    if found["k"] in _SINGULAR or (re.match("can|may|must", found["p"]) and reader.proper(found["k"])):
+    if found["k"] in _SINGULAR or (
+        re.match("can|may|must", found["p"]) and reader.proper(found["k"])
+    ):
         return None
     every = _make(found["k"], found["p"])
     exists = Every((), f"is a {found['k']}", some=True)

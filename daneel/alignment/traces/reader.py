@@ -159,7 +159,9 @@ class Reader:
         if other := denied_word(phrase.split()[-1], self._words):
             words, holds = " ".join([*words.split()[:-1], stem(other)]), not holds
         self._name(phrase)
-        mutable = bool(words) and (words.split()[-1] in _STATES or exclusive_words(words) is not None)
+        mutable = bool(words) and (
+            words.split()[-1] in _STATES or exclusive_words(words) is not None
+        )
         now = self._epochs.get(words, 0) + 1_000_000 * self._clock
         found = Prop(words, self._now(words) if mutable else now)
         return found if holds else Not(found)
@@ -322,7 +324,11 @@ def _tells_little(formula: Formula | None) -> bool:
     """Whether a formula may be an event that no rule understood: plain statements only."""
     if isinstance(formula, Joined):
         return all(_tells_little(part) for part in formula.parts)
-    return formula is None or isinstance(formula, Prop) or (isinstance(formula, Every) and formula.some)
+    return (
+        formula is None
+        or isinstance(formula, Prop)
+        or (isinstance(formula, Every) and formula.some)
+    )
 
 
 _FIRST = re.compile(r"(?:first|first of all|to begin with|to start with|at first)\b(?!.*\bthen\b)")
@@ -352,7 +358,9 @@ _CUT = re.compile(
     r"and thus|and hence|implying(?: that)?|because|since|and consequently|as a result)(?:,)? "
     r"(?!(?:that|far|much|many|long|as)\b)"
 )
-_GIVEN = re.compile(r"(?:since|because|as(?! (?:long|soon))|given that|seeing that|now that) (.+?), (?:then )?(.+)")
+_GIVEN = re.compile(
+    r"(?:since|because|as(?! (?:long|soon))|given that|seeing that|now that) (.+?), (?:then )?(.+)"
+)
 
 
 def _claims(text: str) -> list[str]:

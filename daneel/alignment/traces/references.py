@@ -17,7 +17,9 @@ _THING = (
 _SUBJECT = re.compile(
     rf"(?:^|(?<=if )|(?<=when )|(?<=that )|(?<=, )|(?<=then ))(?P<s>{_THING}|[a-z][a-z'-]*(?: [a-z]?\d+| [a-z])?"
     r"(?: and [a-z][a-z'-]*)?)\s*(?=\b(?:is|are|was|were|has|have|had|does|do|did|can|will|may|must|"
-    r"starts?|ends?|lasts?|begins?|weighs?|costs?|holds?|\w+ed|\w{2,}s|" + "|".join(IRREGULAR) + r")\b)"
+    r"starts?|ends?|lasts?|begins?|weighs?|costs?|holds?|\w+ed|\w{2,}s|"
+    + "|".join(IRREGULAR)
+    + r")\b)"
 )
 _NO_SUBJECT = frozenset(
     "it he she they this that there these those what who which we i you one all some no every each "
@@ -32,7 +34,9 @@ _PLEONASTIC = re.compile(
     r"out|takes|took|means|does not rain|did not rain|can not be)\b"
 )
 _JOINTS = r"(, (?:and |but |so |then )?| and | but | because | whenever | if | when | unless | after | before | while | that )"
-_INDEFINITE = re.compile(r"\b(?:if|when|whenever) (?:a|an|any|someone|anyone|somebody)\b|\b(?:every|each|any|no|whoever|anyone|everyone|nobody|all)\b")
+_INDEFINITE = re.compile(
+    r"\b(?:if|when|whenever) (?:a|an|any|someone|anyone|somebody)\b|\b(?:every|each|any|no|whoever|anyone|everyone|nobody|all)\b"
+)
 _PRONOUN = re.compile(
     r"(?<!of )\b(he|she|it|they|him|her(?=$|[ ,]+(?:the|a|an|\d|and|to)\b)|the latter|this one)\b"
 )
@@ -58,7 +62,11 @@ class References:
             # An object that this sentence named before is what its `it` speaks of.
             if _INDEFINITE.search(text):
                 return text  # `if a patient is ill, he or she`: nobody in particular
-            self._here = bool(re.search(r"\b(?:the|a|an|his|her) [\w-]+.*\b(?:the|a|an|his|her) [\w-]+", "".join(found)))
+            self._here = bool(
+                re.search(
+                    r"\b(?:the|a|an|his|her) [\w-]+.*\b(?:the|a|an|his|her) [\w-]+", "".join(found)
+                )
+            )
             found.append(self._part(part))
         return "".join(found)
 

@@ -7,27 +7,34 @@ sentence in the active voice also says its passive, so that `was not replaced` m
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
 from daneel.alignment.traces.formulas import (
     Compare,
-    Count,
     Every,
     Formula,
     In,
     Joined,
-    Linear,
     Most,
     Not,
     Prop,
 )
 from daneel.alignment.traces.phrases import name, number, stem, stems
-from daneel.alignment.traces.rules import LONGEST, NOT, Reading, quantity, rules
+from daneel.alignment.traces.rules import NOT, Reading, quantity, rules
 from daneel.alignment.traces.words import ADJECTIVES, DIMENSIONS, IRREGULAR, NUMBERS
 
 _SUPERLATIVE = re.compile(r"(?:most|least) (\w+)|(\w{2,})est")
-_RANKS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": -1, "second to last": -2}
-_EVERYONE = re.compile(r"(?:of |among |in |out of )?(?:the |them |all |these |those )*(?:(?:two|three|four|five|six|\d+)\b.*|all|them|us|group|lot|set|bunch|everyone)?")
+_RANKS = {
+    "first": 1,
+    "second": 2,
+    "third": 3,
+    "fourth": 4,
+    "fifth": 5,
+    "last": -1,
+    "second to last": -2,
+}
+_EVERYONE = re.compile(
+    r"(?:of |among |in |out of )?(?:the |them |all |these |those )*(?:(?:two|three|four|five|six|\d+)\b.*|all|them|us|group|lot|set|bunch|everyone)?"
+)
 
 
 def _dimension(word: str) -> tuple[str, int]:
@@ -53,7 +60,11 @@ def _most(_: Reading, found: re.Match[str]) -> Formula | None:
         return None
     group = found["group"] or ""
     rank = _RANKS.get((found["rank"] or "first").strip(), 1)
-    within = "" if _EVERYONE.fullmatch(group.strip()) else name(re.sub(r"^(?:in|of|among|on) ", "", group.strip()))
+    within = (
+        ""
+        if _EVERYONE.fullmatch(group.strip())
+        else name(re.sub(r"^(?:in|of|among|on) ", "", group.strip()))
+    )
     formula = Most(value.terms[0][0], sign, rank, within)
     return Not(formula) if found["no"] else formula
 
@@ -100,14 +111,18 @@ def _married(reader: Reading, found: re.Match[str]) -> Formula | None:
 def _active(reader: Reading, found: re.Match[str]) -> Formula | None:
     """`the dog chased the cat` also says that the cat was chased."""
     verb = found["verb"]
-    if stem(verb) in ("ha", "wa", "doe", "need", "contain", "hold", "equal") or _NO_VERB.fullmatch(verb):
+    if stem(verb) in ("ha", "wa", "doe", "need", "contain", "hold", "equal") or _NO_VERB.fullmatch(
+        verb
+    ):
         return None
     said = reader.prop(f"{found['a']} {verb} {found['b']}")
     return Joined("and", (said, reader.prop(f"{found['b']} {verb}")))
 
 
-_NO_VERB = re.compile(r"(?:is|was|has|had|does|did|us|this|its|his|less|plus|minus|as|always|sometimes|"
-                      r"perhaps|besides|needs|red|indeed|bed|shed|hundred|means|makes)")
+_NO_VERB = re.compile(
+    r"(?:is|was|has|had|does|did|us|this|its|his|less|plus|minus|as|always|sometimes|"
+    r"perhaps|besides|needs|red|indeed|bed|shed|hundred|means|makes)"
+)
 
 
 def _between(_: Reading, found: re.Match[str]) -> Formula | None:
@@ -175,7 +190,9 @@ def _needs(reader: Reading, found: re.Match[str]) -> Formula | None:
 
 def _only_one(_: Reading, found: re.Match[str]) -> Formula | None:
     said = found["p"]
-    return Joined("and", (_subject(found["who"], said), Every((), said, False, but=name(found["who"]))))
+    return Joined(
+        "and", (_subject(found["who"], said), Every((), said, False, but=name(found["who"])))
+    )
 
 
 def _subject(who: str, said: str) -> Formula:
@@ -187,13 +204,21 @@ def _only(reader: Reading, found: re.Match[str]) -> Formula | None:
     if not reader.proper(found["who"]):
         return None
     said = reader.clause(f"{found['who']} {found['p']}")
-    return None if said is None else Joined("and", (said, Every((), found["p"], False, but=name(found["who"]))))
+    return (
+        None
+        if said is None
+        else Joined("and", (said, Every((), found["p"], False, but=name(found["who"]))))
+    )
 
 
 def _but(reader: Reading, found: re.Match[str]) -> Formula | None:
     """`everyone but Ian came`."""
     said = reader.clause(f"{found['who']} {found['p']}")
-    return None if said is None else Joined("and", (Not(said), Every((), found["p"], True, but=name(found["who"]))))
+    return (
+        None
+        if said is None
+        else Joined("and", (Not(said), Every((), found["p"], True, but=name(found["who"]))))
+    )
 
 
 def _nobody(_: Reading, found: re.Match[str]) -> Formula | None:
@@ -215,7 +240,9 @@ def _pair_count(_: Reading, found: re.Match[str]) -> Formula | None:
         return None
     total = {"none": 0, "all": int(many), "both": 2}.get(found["n"], int(value or 0))
     said = re.sub(r"^are\b", "is", found["p"])
-    how = {"at least": ">=", "at most": "<=", "no more than": "<="}.get((found["how"] or "").strip(), "=")
+    how = {"at least": ">=", "at most": "<=", "no more than": "<="}.get(
+        (found["how"] or "").strip(), "="
+    )
     return Every((f"is a {kind}",), said, count=(how, total, int(many)))  # type: ignore[arg-type]
 
 

@@ -141,7 +141,9 @@ def plus(linear: Linear, number: Fraction) -> Linear:
     return Linear(linear.terms, linear.constant + number)
 
 
-_CLAUSE = re.compile(r"\b(?:and|that|which|who|not|never|if|does|did|nor|neither|either|nobody|everybody)\b")
+_CLAUSE = re.compile(
+    r"\b(?:and|that|which|who|not|never|if|does|did|nor|neither|either|nobody|everybody)\b"
+)
 _OF = "height|age|weight|mass|cost|price|speed|length|temperature|size|width|depth"
 _SAME = {"price": "cost", "mass": "weight"}
 _DEVICE = re.compile(r"(?:reading|readout|value|level|display|measurement) of (.+)")

@@ -207,7 +207,7 @@ _REWRITES = (
     (r"^(.+?) and (.+?) (?:are|were) (married|siblings|twins|neighbou?rs|friends|colleagues|identical|equal|brothers|sisters|cousins)(?: to each other)?$",
      lambda m: f"{m[1]} is married to {m[2]}" if m[3] == "married" else (f"{m[1]} is equal to {m[2]}" if m[3] in ("equal", "identical") else f"{m[1]} is a {m[3].rstrip('s')} of {m[2]}")),
     # Reversed word order.
-    (rf"^(?:in|on|at|under|inside|behind|above|below|next to|beside) (the [\w ]+?) (?:is|are|was|sits|lies|stands|hangs) ((?:the|a|an|\d+|\w+) .*)$",
+    (r"^(?:in|on|at|under|inside|behind|above|below|next to|beside) (the [\w ]+?) (?:is|are|was|sits|lies|stands|hangs) ((?:the|a|an|\d+|\w+) .*)$",
      lambda m: f"{m[2]} is {m[0].split(' the ')[0]} {m[1]}"),
     (r"^not (on|in|off|open|closed|ready) (is|was) (.+)$", r"\3 \2 not \1"),
     # Verbs of change without an agent.
@@ -234,13 +234,40 @@ _VERB = re.compile(
 def _has_verb(text: str) -> bool:
     """Whether a text may be a sentence with a verb of its own."""
     words = text.split()
-    forms = {form for word in words[1:] for form in (word, word.removesuffix("s"), word.removesuffix("es"))}
+    forms = {
+        form
+        for word in words[1:]
+        for form in (word, word.removesuffix("s"), word.removesuffix("es"))
+    }
     return (
         bool(_VERB.search(text))
         or bool(re.search(r"\b\w{3,}(?:ed|ing)\b(?! of)", text))
         or not VERBS.isdisjoint(forms)
         or len(words) > 6
-        or words[0] in ("neither", "either", "both", "only", "nobody", "none", "not", "some", "most", "if", "no", "every", "all", "each", "you", "we", "i", "they", "he", "she", "it")
+        or words[0]
+        in (
+            "neither",
+            "either",
+            "both",
+            "only",
+            "nobody",
+            "none",
+            "not",
+            "some",
+            "most",
+            "if",
+            "no",
+            "every",
+            "all",
+            "each",
+            "you",
+            "we",
+            "i",
+            "they",
+            "he",
+            "she",
+            "it",
+        )
     )
 
 

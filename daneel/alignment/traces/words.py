@@ -44,13 +44,28 @@ OPPOSITES = {
 GROUPS = tuple(
     frozenset(words.split(", "))
     for words in (
-        "low, medium, high", "freezing, cold, cool, warm, hot", "empty, half full, full", "small, medium-sized, large",
-        "monday, tuesday, wednesday, thursday, friday, saturday, sunday", "solid, liquid, gaseous",
+        "low, medium, high",
+        "freezing, cold, cool, warm, hot",
+        "empty, half full, full",
+        "small, medium-sized, large",
+        "monday, tuesday, wednesday, thursday, friday, saturday, sunday",
+        "solid, liquid, gaseous",
         "january, february, march, april, may, june, july, august, september, october, november, "
-        "december", "spring, summer, autumn, winter", "single, married, divorced", "male, female",
-        "sunny, cloudy, rainy", "odd, even", "round, square, triangular", "idle, busy",
-        "wooden, metallic, plastic", "vertical, horizontal", "todo, done", "pending, finished",
-        "on time, late", "north, south, east, west", "left-handed, right-handed",
+        "december",
+        "spring, summer, autumn, winter",
+        "single, married, divorced",
+        "male, female",
+        "sunny, cloudy, rainy",
+        "odd, even",
+        "round, square, triangular",
+        "idle, busy",
+        "wooden, metallic, plastic",
+        "vertical, horizontal",
+        "todo, done",
+        "pending, finished",
+        "on time, late",
+        "north, south, east, west",
+        "left-handed, right-handed",
     )
 )
 """Words of which one thing is one at most."""
