@@ -31,7 +31,7 @@ _WORDS = (
     (r"\b(?:twice|double)\b", "2 *"), (r"\bhalf(?: of)?\b", "0.5 *"),
     (r"\bthe square of (\w+)", r"\1^2"), (r"([\d.]+) percent of", r"0.01 * \1 *"),
     (r"\bthe sum of (.+?) and (.+)", r"(\1) + (\2)"),
-    (r"\bthe product of (.+?) and (.+)", r"(\1) * (\2)"),
+    (r"\bthe (?:average|mean) of (.+?) and (.+)", r"0.5 * ((\1) + (\2))"), (r"\bthe product of (.+?) and (.+)", r"(\1) * (\2)"),
     (r"\bthe difference (?:of|between) (.+?) and (.+)", r"(\1) - (\2)"),
 )  # fmt: skip
 _MOST_POWER = 4
@@ -205,7 +205,7 @@ def _worded(_: Reading, found: re.Match[str]) -> Formula | None:
     known = re.search(
         r"[+*/^]|\s-\s|\b(?:plus|minus|divided by|multiplied by|squared)\b", both
     ) or (
-        re.search(r"\b(?:twice|double|half|percent of|sum|product|difference|times)\b", both)
+        re.search(r"\b(?:twice|double|half|percent of|sum|product|difference|average|mean|times)\b", both)
         and re.fullmatch(r"-?[\d.]+(?: \w+)?", found["b"])
     )
     return Compare(a, "=", b) if known and a is not None and b is not None else None

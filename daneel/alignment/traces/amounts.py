@@ -192,6 +192,9 @@ def _worded(_: Reading, found: re.Match[str]) -> Formula | None:
 
 def _kind(text: str) -> str | None:
     """A kind of things in stems; None for what is no kind."""
+    text = re.sub(r" (?:in total|altogether|overall|in all)$", "", text)
+    if re.search(r"\b(?:and|then|than|or|who|that|which)\b", text):
+        return None
     found = stems(re.sub(r"^(?:more|fewer|less|of|the) ", "", text))
     return found if found and len(found.split()) <= 4 else None
 
@@ -206,7 +209,7 @@ _GONE = (
 )
 _COME = r"(?:is|are|was|were|have been|has been) (?:added|delivered|brought|put|moved|placed)"
 _TAKES = r"loses|lost|eats|ate|sells|sold|spends|spent|uses|used|drops|dropped|consumes|consumed"
-_GETS = r"buys|bought|gets|got|receives|received|finds|found|gains|gained|collects|collected"
+_GETS = r"buys|bought|gets|got|receives|received|finds|found|gains|gained|collects|collected|wins|won|earns|earned|makes|made|bakes|baked|picks|picked|adds|added"
 
 WRITTEN = rules(
     (r"the (?:sum|total) of (?P<list>.+?) (?:is|equals|is equal to) (?P<b>.+)", _sum),
@@ -238,7 +241,7 @@ COUNTS = rules(
         r"(?P<b>.+?)(?: does| do| has| have)?",
         _owns_more,
     ),
-    (rf"(?P<a>.+?) {_HAS} {BOUND} ?{AMOUNT} {_WHAT}(?: left| now| in stock)?", _owned),
+    (rf"(?P<a>.+?) {_HAS} {BOUND} ?{AMOUNT} {_WHAT}(?: left| now| in stock| in total| altogether| overall)?", _owned),
     (rf"there (?:is|are|was|were) {BOUND} ?{AMOUNT} {_WHAT}(?: (?:in|on|at|inside) (?P<a>.+))?",
      _there),
     (rf"{BOUND} ?{AMOUNT}(?: of (?:them|these))?(?: {_WHAT})? {_LEFT}{_IN}", _owned),
@@ -288,8 +291,10 @@ def _rest(reader: Reading, found: re.Match[str]) -> Formula | None:
     """`the rest are boys`: the whole less the parts that were named."""
     if (known := reader.parts()) is None:
         return None
-    whole = reader.amount(HERE, known[0])
-    named = [reader.amount(HERE, part) for part in (*known[1], found["p"])]
+    counted = reader.recalled(None, known[0])
+    whole = reader.amount(counted[1] if counted else HERE, known[0])
+    last = found["p"] if found.groupdict().get("are") is None else f"{known[0]} {found['p']}"
+    named = [reader.amount(HERE, part) for part in (*known[1], last)]
     amounts = [amount for amount in named if amount is not None]
     if whole is None or len(amounts) != len(named):
         return None
@@ -315,15 +320,30 @@ def _part_of(reader: Reading, found: re.Match[str]) -> Formula | None:
     )
 
 
+def _parts_are(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`4 tests failed`, `3 eggs are broken`: so many of those that were counted."""
+    value, what = number(found["n"]), found["what"]
+    part = f"{what} {found['p'] or found['q']}"
+    amount, whole = reader.amount(HERE, part), reader.recalled(None, what)
+    if value is None or amount is None:
+        return None
+    reader.part(what, part)
+    said: Formula = Compare(amount, relation(found["bound"]), Linear((), value))
+    total = reader.amount(whole[1], what) if whole else None
+    return said if total is None else Joined("and", (said, Compare(amount, "<=", total)))
+
+
 TOTAL = "in total"
 """Owner of what is counted over all that hold some of it."""
-_MANY = r"(?P<n>\d+|" + "|".join(w for w in NUMBERS if w.isalpha()) + ")"
+_MANY = r"(?P<n>\d+|" + "|".join(w for w in NUMBERS if w.isalpha() and w != "no") + ")"
 RATES = rules(
     (rf"(?:each|every|one)(?: of the (?P<m>\d+|\w+))? (?P<k>[a-z][\w-]*) (?:holds|contains|has|carries|seats) {BOUND} ?{_MANY} (?P<what>[a-z][\w -]*)", _each_has),
     (rf"there (?:is|are) (?P<m>\d+|\w+) (?P<k>[a-z][\w-]*) (?:with|of|holding|containing) {BOUND} ?{_MANY} (?P<what>[a-z][\w -]*?) (?:each|apiece)", _each_has),
     (rf"(?:there (?:is|are)|that makes|we have|this makes) {BOUND} ?{_MANY} (?P<what>[a-z][\w -]*?) (?:in total|altogether|overall|in all|total)", _in_total),
     (rf"the total (?:number|amount|count) of (?P<what>[a-z][\w -]*?) is {BOUND} ?{_MANY}", _in_total),
     (r"(?:the )?(?:rest|others|remaining ones|remainder|other ones)(?: of (?:them|the \w+))? (?:is|are|was|were) (?P<p>[a-z][\w -]*s)", _rest),
+    (r"(?:all )?(?:the )?(?:rest|others|remaining ones|remainder|other ones)(?: of (?:them|the \w+))? (?P<are>is |are |was |were |)(?P<p>[a-z][\w -]*)", _rest),
+    (rf"{BOUND} ?{_MANY} (?P<what>[a-z][\w-]*s) (?:(?:are|were) (?P<p>[\w-]+)|(?P<q>\w{{2,}}ed|went|came|got \w+|broke|fell))", _parts_are),
     (rf"{BOUND} ?(?P<n>\w+|[\d.]+ percent) of (?:the |these )?(?P<what>[a-z][\w -]*?) (?:are|were) (?P<p>[a-z][\w-]*s)", _part_of),
 )  # fmt: skip
 _SHARE = "|".join(sorted(SHARES, key=len, reverse=True))

@@ -16,7 +16,7 @@ def _join(how: str) -> Handler:
         if left is None:
             return None
         a, b = found["a"], found["b"]
-        first = _completed(reader, a, b) if re.match(_ACT, b) else None
+        first = _completed(reader, a, b) if re.match(_ACT_ALONE, b) else None
         right = first or reader.clause(b) or _completed(reader, a, b)
         if right is None:
             return None
@@ -39,6 +39,7 @@ def _completed(reader: Reading, left: str, right: str) -> Formula | None:
 
 
 _ACT = rf"(?:is|are|was|were|has|have|had|does|did|can|will|must|may|\w{{2,}}ed|\w{{2,}}s|{'|'.join(IRREGULAR)})\b"
+_ACT_ALONE = rf"(?:is|are|was|were|has|have|had|does|did|can|will|must|may|\w{{2,}}ed|\w{{2,}}s(?= (?:the|a|an|to|in|on|at|for|\d|with|from)\b)|{'|'.join(IRREGULAR)})\b"
 _ACTS = rf"((?:(?:the|a|an|his|her|its) )?[\w'-]+(?: [\w'-]+)??) {_ACT}"
 
 
@@ -145,6 +146,7 @@ def _any_of(reader: Reading, found: re.Match[str]) -> Formula | None:
         return None
     parts = [reader.clause(f"{name} {split[1]}") for name in split[0]]
     known = tuple(part for part in parts if part is not None)
+    reader.asked = split[1]
     return Joined("or", known) if len(known) == len(parts) else None
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from daneel.alignment.traces.formulas import Formula
+from daneel.alignment.traces.formulas import Count, Formula, Joined, Not, Prop
 from daneel.alignment.traces.oracle import find_conflicts
 from daneel.alignment.traces.quantifiers import expand
 from daneel.alignment.traces.ranks import rank
@@ -101,5 +101,23 @@ def read_trace(steps: Sequence[str]) -> tuple[list[tuple[int, Formula]], set[int
             else:
                 formulas.append((place, formula))
     # Words that are filled in for a thing are read as of the beginning.
-    filled = expand(formulas, Reader(context).clause, reader.names)
-    return rank(filled), unread
+    again = Reader(context)
+    filled = rank(expand(formulas, again.clause, reader.names))
+    implied = {**again.implied, **reader.implied}
+    return [(place, _with_implied(formula, implied)) for place, formula in filled], unread
+
+
+def _with_implied(formula: Formula, implied: Mapping[Prop, Formula]) -> Formula:
+    """A formula, and what its statements say besides."""
+    more = [Joined("implies", (a, implied[a])) for a in _props(formula) if a in implied]
+    return Joined("and", (formula, *more)) if more else formula
+
+
+def _props(formula: Formula) -> Iterator[Prop]:
+    if isinstance(formula, Not):
+        yield from _props(formula.part)
+    elif isinstance(formula, Joined | Count):
+        for part in formula.parts:
+            yield from _props(part)
+    elif isinstance(formula, Prop):
+        yield formula

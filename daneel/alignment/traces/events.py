@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from daneel.alignment.traces.formulas import Formula, Not, Prop
+from daneel.alignment.traces.formulas import Formula, Joined, Not, Prop
 from daneel.alignment.traces.phrases import name, stems
 from daneel.alignment.traces.rules import Reading, rules
 from daneel.alignment.traces.words import EVENTS, IRREGULAR
@@ -46,7 +46,10 @@ def _changed(reader: Reading, found: re.Match[str]) -> Formula | None:
     if not is_name(found["y"]):
         return None
     changed = reader.change(stems(f"{name(found['y'])} {state}"))
-    return changed if holds else Not(changed)
+    now = changed if holds else Not(changed)
+    if (agent := found.groupdict().get("agent")) is None:
+        return now
+    return Joined("and", (now, reader.prop(f"{agent} {found['verb']} {found['y']}")))
 
 
 def _switched(reader: Reading, found: re.Match[str]) -> Formula | None:
@@ -136,7 +139,7 @@ EVENTS_AND_PLACES = rules(
         r"(?P<y>.+)",
         _moved,
     ),
-    (rf"{_AGENT} (?P<verb>{_VERBS}) (?P<y>(?:the|a|an|its|his|her|their) .+|[\w-]+)", _changed),
+    (rf"(?P<agent>{_AGENT}) (?P<verb>{_VERBS}) (?P<y>(?:the|a|an|its|his|her|their) .+|[\w-]+)", _changed),
     (rf"(?P<y>the .+?) (?:is|was|gets|has been|is then) (?P<verb>{_VERBS}) by .+", _changed),
     (rf"(?P<y>the .+?) (?:gets|got|has been|is then|was then) (?P<verb>{_VERBS})", _changed),
     (rf"{_AGENT} (?:turns|turned|switches|switched) (?P<way>on|off) (?P<y>.+)", _switched),

@@ -80,6 +80,10 @@ def find_conflicts(
     return Answer(tuple(found), True)
 
 
+_UNSCALED = frozenset({"age", "cost", "temperature", "pressure", "share", "tension", "score"})
+"""Dimensions whose usual unit is 1: a bare number of such a thing is meant in it."""
+
+
 class _Encoding:
     """The formulas of a trace as z3 expressions."""
 
@@ -212,8 +216,9 @@ class _Encoding:
         for key in keys:
             dimension, _, thing = key.partition("|")
             named = {other.partition("|")[0] for other in keys if other.partition("|")[2] == thing}
-            if dimension == "" and named - {""} == {"age"}:  # `Ann is 30`
-                yield self.z3.Real(key) == self.z3.Real("age|" + thing)
+            own = named & _UNSCALED
+            if dimension == "" and len(own) == 1:  # `Ann is 30`, `the rent is 500 euros`
+                yield self.z3.Real(key) == self.z3.Real(f"{next(iter(own))}|{thing}")
             if key.startswith("end|"):
                 yield self.z3.Real(key) >= self.z3.Real("time|" + key.removeprefix("end|"))
 

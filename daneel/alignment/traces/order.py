@@ -25,7 +25,7 @@ def _moment(phrase: str) -> Linear | None:
     """A time of the day, or when an event was."""
     if (at := time_of_day(phrase.strip())) is not None:
         return Linear((), at)
-    return quantity("time", _event(phrase))
+    return quantity("time", event_of(phrase))
 
 
 def _time(sign: int) -> Handler:
@@ -44,7 +44,7 @@ _HAPPENS = (
 )
 
 
-def _event(phrase: str) -> str:
+def event_of(phrase: str) -> str:
     """An event without the words that say that it happens."""
     text, shorter = "", phrase.strip()
     while text != shorter:
@@ -115,7 +115,7 @@ def _clock(_: Reading, found: re.Match[str]) -> Formula | None:
 
 def begin_or_end(kind: str, thing: str) -> Linear | None:
     """When an event begins (`time`) or ends (`end`), as a quantity."""
-    begin = quantity("time", _event(thing))
+    begin = quantity("time", event_of(thing))
     if begin is None or kind == "time":
         return begin
     return Linear(tuple((key.replace("time|", "end|"), factor) for key, factor in begin.terms))
@@ -124,6 +124,22 @@ def begin_or_end(kind: str, thing: str) -> Linear | None:
 def _until(_: Reading, found: re.Match[str]) -> Formula | None:
     """`do not open the door until the bell rings`: not before."""
     return compare(_moment(found["a"]), ">=", _moment(found["b"]))
+
+
+def _until_after(found: re.Match[str]) -> Formula | None:
+    """`B can not start until A is finished`."""
+    event = re.sub(r"\b(?:do|does|did|must|may|can|should|is) not (?:permitted |able to )?", "", found["a"])
+    return compare(_moment(event), ">=", _moment(found["b"]))
+
+
+def _span(found: re.Match[str]) -> Formula | None:
+    """`the workshop runs from 9:00 to 9:30`."""
+    first, last = time_of_day(found["t"].strip()), time_of_day(found["u"].strip())
+    begin, end = begin_or_end("time", found["a"]), begin_or_end("end", found["a"])
+    if first is None or last is None or begin is None or end is None:
+        return None
+    starts, ends = Compare(begin, "=", Linear((), first)), Compare(end, "=", Linear((), last))
+    return Joined("and", (starts, ends))
 
 
 _NEAR = r"(?:immediately |right |directly |some time |strictly |only |sometime |shortly |long )?"
@@ -159,6 +175,10 @@ TIMES_AND_ORDER = rules(
     ),
     (r"(?:do|does|did|must|may|can|should) not (?:permitted )?(?P<a>.+?) (?:until|before) "
      r"(?P<b>.+)", _until),
+    (r"(?P<a>.+? (?:do|does|did|must|may|can|should|is) not (?:permitted )?.+?) (?:until|unless and until|before) (?P<b>.+)",
+     lambda reader, found: _until_after(found)),
+    (rf"(?P<a>.+?) (?:runs?|ran|lasts|lasted|goes|went|is|was|is open|takes place|took place|is scheduled) (?:from|between) (?P<t>[\w:.' ]+?) (?:to|until|till|and) (?P<u>[\w:.' ]+)",
+     lambda _, found: _span(found)),
     (r"never (?P<a>.+?) (?:until|before) (?P<b>.+)", _until),
     (
         rf"(?P<a>.+?) (?P<verb>{_CLOCK}) (?P<how>at|before|after|by|no later than|from|until|for|"

@@ -25,7 +25,7 @@ from daneel.alignment.traces.formulas import (
 )
 from daneel.alignment.traces.phrases import name, stem, stems
 from daneel.alignment.traces.rules import Reading, rules
-from daneel.alignment.traces.words import VERBS
+from daneel.alignment.traces.words import IRREGULAR, VERBS
 
 WITNESS = "unnamed thing"
 """Begins the name of a thing whose existence a sentence says."""
@@ -119,7 +119,8 @@ _ALL = r"(?:all|every|each|any)(?: one of the| of the| of| single| the)?"
 _ONE = r"(?:someone|somebody|something|anyone|anybody|anything|a person|a thing)"
 _VERB = (
     r"(?:(?:is|are|was|were|has|have|had|can|may|will|must|does|do|did|needs?|likes?|wants?|eats?|"
-    r"did|lives?|contains?|gets?|sees?|[a-z]{3,}(?<!u)(?<!s)s|[a-z]{2,}ed)\b)"
+    r"did|lives?|contains?|gets?|sees?|[a-z]{3,}(?<!u)(?<!s)s|[a-z]{2,}ed|"
+    + "|".join(sorted(IRREGULAR, key=len, reverse=True)) + r")\b)"
 )
 _KIND = (
     r"(?P<k>[a-z][\w -]*? (?:that|who|which) (?:is|are|has|have|was|were|had)(?: not)? "
@@ -154,12 +155,14 @@ QUANTIFIED = rules(
      _every(False)),
     (r"there (?:is|are) (?:an?|at least one|some) (?P<k>[\w -]+?) (?:that|who|which) (?P<p>.+)",
      _every(True, True)),
+    (r"all (?P<k>[a-z][\w-]*[^s]s) (?P<p>(?:are|have|can) .+)", _kinds),
     (rf"{_ALL} {_KIND} (?P<p>{_VERB}.*)", _every(True)),
     (rf"(?:no|none of the|not a single|not one of the|not one) {_KIND} (?P<p>{_VERB}.*)",
      _every(False)),
     (rf"(?:some|at least one|one)(?: of the)? {_KIND} (?P<p>{_VERB}.*)", _every(True, True)),
     (r"(?P<q>all|no)(?: of the| the)? (?P<k>[a-z][\w-]*[^s]s) (?P<p>(?!of|in|on|at|with|who|that|which|inside)[a-z]{3,}(?: .+)?)",
-     lambda _, found: _make(found["k"], found["p"], found["q"] == "all")),
+     lambda reader, found: _kinds(reader, found) if found["q"] == "all" else _make(found["k"], found["p"], False)),
+    (r"all (?:the )?(?P<k>[a-z][\w-]*[^s]s) (?P<p>(?:are|have|can|were) .+)", _kinds),
     (r"both(?: the| of the)? (?P<k>[\w-]+?)s (?P<p>(?:is|are|was|were|have|has|can|\w+ed)\b.*)", _every(True)),
     (r"(?P<k>[a-z]+[^s]s) (?P<no>never|do not|can not|don't) (?P<p>[a-z]{3,} .+|[a-z]{3,})",
      lambda reader, found: None if found["no"] == "can not" and reader.proper(found["k"]) else _make(found["k"], ("can " if found["no"] == "can not" else "") + found["p"], False)),
@@ -230,7 +233,7 @@ def _numbered(formula: Every, things: list[str], read: Read) -> Formula:
     relation, how_many, of_all = formula.count
     kind = formula.conditions[0].removeprefix("is a ")
     named = [thing for thing in things if _named_so(thing, kind)]
-    if len(named) != of_all:
+    if len(named) != of_all and not (relation == "=" and how_many == 0):
         return Joined("and", ())
     return Count(relation, how_many, tuple(_meets(thing, formula.said, read) for thing in named))
 

@@ -87,6 +87,10 @@ class Reader:
         self._parts: tuple[str, list[str]] | None = None
         self._clock = 0
         self._previous: str | None = None
+        self._moments = len({moment.strip(" ,") for moment in _MOMENT.findall(text)})
+        self.asked: str | None = None
+        self.told: dict[str, str] = {}
+        self.implied: dict[Prop, Formula] = {}
         self._stamp: str | None = None
         self._references = References()
         self._proper = _proper_words(context)
@@ -99,7 +103,7 @@ class Reader:
             self._stamp, self._clock = stamped, self._clock + 1
         found = []
         for sentence in _sentences(markup.plain(text)):
-            for claim in _claims(_lettered(sentence).lower().strip()):
+            for claim in _claims(self._timeless(_lettered(sentence).lower().strip())):
                 resolved = self._references.resolved(wording.rewritten(claim))
                 if not (plain := wording.rewritten(resolved)):
                     continue
@@ -108,12 +112,19 @@ class Reader:
                 found += _coded(plain)
         return found
 
+    def _timeless(self, text: str) -> str:
+        """Without the time of the day, where the whole trace is of one time."""
+        if self._moments != 1 or not re.search(r"\b(?:was|is|were|are) (?:not )?(?:in|at|on|with|under|inside)\b", text):
+            return text
+        rest = re.sub(r"\s+", " ", _MOMENT.sub(" ", text)).strip(" ,")
+        return rest if re.search(r"\b(?:in|at|on|with|under|inside) \w", rest) else text
+
     def _ordered(self, claim: str, plain: str) -> str | None:
         """`First A.` and `Then B.`: A comes before B."""
-        before, begins = self._previous, _FIRST.match(claim)
+        before, begins = self._previous, _FIRST.match(claim) or claim.endswith(" first")
         self._previous = None
         if begins or (before is not None and _THEN.match(claim)):
-            self._previous = re.sub(r"^(?:first|then|next|finally),? ", "", plain)
+            self._previous = re.sub(r"^(?:first|then|next|finally|last),? | first$", "", plain)
         return f"{before} before {self._previous}" if self._previous and not begins else None
 
     def read(self, sentence: str) -> Formula | None:
@@ -331,6 +342,10 @@ def _tells_little(formula: Formula | None) -> bool:
     )
 
 
+_MOMENT = re.compile(
+    r",?\s*\bat (?:noon|midnight|midday|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|"
+    r"\d{1,2})(?: o'clock| ?[ap]m)|\d{1,2}:\d\d|the time of the [a-z]+)\b,?"
+)
 _FIRST = re.compile(r"(?:first|first of all|to begin with|to start with|at first)\b(?!.*\bthen\b)")
 _THEN = re.compile(r"(?:and )?(?:then|next|after that|afterwards|after this|finally|last|lastly)\b")
 _NAMED_A = re.compile(
@@ -346,7 +361,9 @@ def _lettered(text: str) -> str:
 
 
 def _coded(claim: str) -> list[str]:
-    """`valve V3 is shut`: V3 is shut, and is a valve."""
+    """`valve V3 is shut`: V3 is shut, and is a valve. `Half of the 40 seats`: there are 40."""
+    if (found := re.fullmatch(r"(.+ of the) (\d+) ([a-z-]+s) (.+)", claim)) is not None:
+        return [f"there are {found[2]} {found[3]}", f"{found[1]} {found[3]} {found[4]}"]
     found = re.match(r"(?:the )?([a-z]{3,}) ([a-z]{1,3}-?\d+)\b(.*)", claim)
     if found is None or found[1] in _BEGINNERS or re.search(r"\b(?:and|or)\b", found[3]):
         return [claim]
@@ -369,7 +386,21 @@ def _claims(text: str) -> list[str]:
         return [text]
     if (found := _GIVEN.fullmatch(text)) is not None:
         return [found[1], found[2]]
-    return [part for part in _CUT.split(text) if part.strip()]
+    if (found := re.fullmatch(r"(.+ (?:is|are|was|were)) ([\w-]+),? (?:and )?not ([\w-]+)", text)) is not None:
+        return [f"{found[1]} {found[2]}", f"{found[1]} not {found[3]}"]
+    parts = re.split(r", (?:and )?(?=(?:all )?(?:the )?(?:rest|others|remaining)\b)", text)
+    if len(parts) > 1:
+        return parts
+    parts = re.split(r",\s*(?:and )?", text)
+    if len(parts) > 1 and all(wording.telegram(part) for part in parts):
+        return parts
+    return [part for part in _CUT.split(text) if part.strip() and not _EMPTY.fullmatch(part.strip())]
+
+
+_EMPTY = re.compile(
+    r"(?:wait|hmm+|okay|ok|well|right|now|so|yes|no|alright|great|good|hold on|no wait|let me (?:see|think|check)(?: again)?|"
+    r"let us (?:see|think|check)|let's (?:see|think|check)|interesting|fine|q\.?e\.?d\.?|done|i see|thus|hence|therefore)[ .,!:]*"
+)
 
 
 def _proper_words(context: str) -> frozenset[str]:

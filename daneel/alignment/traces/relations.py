@@ -18,6 +18,7 @@ from daneel.alignment.traces.formulas import (
     Not,
     Prop,
 )
+from daneel.alignment.traces.order import event_of
 from daneel.alignment.traces.phrases import name, number, stem, stems
 from daneel.alignment.traces.rules import NOT, Reading, quantity, rules
 from daneel.alignment.traces.words import ADJECTIVES, DIMENSIONS, IRREGULAR, NUMBERS
@@ -73,7 +74,7 @@ def _ranked(_: Reading, found: re.Match[str]) -> Formula | None:
     """`Tom arrived first`, `Lee came last`, `Anna finished second`."""
     verb = found["verb"]
     event = name(found["a"]) if verb in ("is", "was") else f"{name(found['a'])} {verb}"
-    value = quantity("time", event)
+    value = quantity("time", event_of(event))
     if value is None or not value.terms or len(found["a"].split()) > 4:
         return None
     rank = _RANKS[found["rank"]]
@@ -83,7 +84,7 @@ def _ranked(_: Reading, found: re.Match[str]) -> Formula | None:
 def _attribute(reader: Reading, found: re.Match[str]) -> Formula | None:
     """`the capital of Norway is Oslo`, `Norway's capital is Oslo`, `Oslo is the capital of ...`."""
     role, of, value = name(found["r"]), name(found["of"]), found["v"].strip()
-    if not reader.proper(value) or not 1 <= len(of.split()) <= 3 or len(role.split()) > 3:
+    if not reader.proper(value) or value.isdigit() or not 1 <= len(of.split()) <= 3 or len(role.split()) > 3:
         return None
     if re.search(r"\b(?:one|some|member|part|kind|number|side|top|end|front|middle)\b", role):
         return None
@@ -116,7 +117,9 @@ def _active(reader: Reading, found: re.Match[str]) -> Formula | None:
     ):
         return None
     said = reader.prop(f"{found['a']} {verb} {found['b']}")
-    return Joined("and", (said, reader.prop(f"{found['b']} {verb}")))
+    if isinstance(said, Prop):
+        reader.implied[said] = reader.prop(f"{found['b']} {verb}")
+    return said
 
 
 _NO_VERB = re.compile(
@@ -235,10 +238,10 @@ def _lettered(_: Reading, found: re.Match[str]) -> Formula | None:
 def _pair_count(_: Reading, found: re.Match[str]) -> Formula | None:
     """`exactly one of the two switches is on`: filled in when all switches are known."""
     kind, many = found["kind"], number(found["of"])
-    value = number(found["n"]) if found["n"] not in ("none", "all", "both") else None
-    if many is None or (value is None and found["n"] not in ("none", "all", "both")):
+    value = number(found["n"]) if found["n"] not in ("none", "all", "both", "neither") else None
+    if many is None or (value is None and found["n"] not in ("none", "all", "both", "neither")):
         return None
-    total = {"none": 0, "all": int(many), "both": 2}.get(found["n"], int(value or 0))
+    total = {"none": 0, "neither": 0, "all": int(many), "both": 2}.get(found["n"], int(value or 0))
     said = re.sub(r"^are\b", "is", found["p"])
     how = {"at least": ">=", "at most": "<=", "no more than": "<="}.get(
         (found["how"] or "").strip(), "="
@@ -246,10 +249,43 @@ def _pair_count(_: Reading, found: re.Match[str]) -> Formula | None:
     return Every((f"is a {kind}",), said, count=(how, total, int(many)))  # type: ignore[arg-type]
 
 
+def _told(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`Lea says the shop is closed`: nothing yet, until it is said whether she is right."""
+    if _NO_TELLER.fullmatch(found["x"]):
+        return None
+    reader.told[name(found["x"])] = found["p"]
+    return Joined("and", ())
+
+
+_NO_TELLER = re.compile(r"(?:the )?(?:log|report|manual|record|operator|sensor|i|we|it|rule|law|display)s?")
+
+
+def _right(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`Lea is right`, `what the porter claims is false`."""
+    said = reader.told.get(name(found["x"]))
+    formula = None if said is None else reader.clause(said)
+    if formula is None:
+        return None
+    wrong = found["v"] in ("wrong", "false", "mistaken", "lying", "untrue", "incorrect", "lies", "lied", "a liar", "not telling the truth")
+    return Not(formula) if wrong != bool(found["no"]) else formula
+
+
+def _it_was(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`it was not the cook`: who did what the alternatives before speak of."""
+    if reader.asked is None:
+        return None
+    said = reader.clause(f"{found['a']} {reader.asked}")
+    return Not(said) if said is not None and found["no"] else said
+
+
 _SMALL = "|".join(sorted((w for w in NUMBERS if w.isalpha() and w != "no"), key=len, reverse=True))
 _DONE = r"(?:\w{2,}ed|" + "|".join(sorted(IRREGULAR, key=len, reverse=True)) + r")"
 _NAME = r"(?:the |a |an )?[\w'-]+(?: [\w'-]+){0,2}?"
 RELATIONS = rules(
+    (rf"(?P<x>{_NAME}) (?:says|claims|said|claimed|asserts|asserted|insists|insisted|believes|thinks)(?: that)? (?P<p>.+)", _told),
+    (rf"(?:what )?(?P<x>{_NAME})(?: (?:says|claims|said|claimed))? (?:is|was|tells|told)(?P<no> not)? (?P<v>right|correct|true|wrong|false|mistaken|lying|untrue|incorrect|telling the truth|the truth)", _right),
+    (rf"(?P<x>{_NAME}) (?P<no>)(?P<v>lies|lied)", _right),
+    (rf"it (?:is|was)(?P<no> not)? (?P<a>(?:the )?[\w]+(?: [\w]+)?)", _it_was),
     (r"(?P<no>not )?(?P<p>aa|[a-z])(?: is (?P<how>true|false|not true))?", _lettered),
     (rf"(?:someone|somebody|something) (?P<p>(?!who|that|else|with|in)(?:is|has|can|{_DONE}|\w+s)\b.*)", lambda _, found: Every((), found["p"], True, True)),
     (r"(?:the set )?(?P<a>\w+) is a subset of (?P<b>\w+)", lambda _, found: Every((f"is a member of {found['a']}",), f"is a member of {found['b']}")),
@@ -257,7 +293,7 @@ RELATIONS = rules(
     (rf"only (?P<who>(?:the )?[\w-]+(?: \d+| [a-z])?) (?P<p>(?:is|has|can|may|knows|was|{_DONE}|\w+s)\b.*)", _only),
     (rf"everyone but (?P<who>{_NAME}) (?P<p>(?:is|has|can|may|was|{_DONE}|\w+s)\b.*)", _but),
     (
-        rf"(?P<how>exactly |at least |at most |only |no more than )?(?P<n>\d+|{_SMALL}|none|all|both) of the "
+        rf"(?P<how>exactly |at least |at most |only |no more than )?(?P<n>\d+|{_SMALL}|none|all|both|neither) of the "
         rf"(?P<of>\d+|{_SMALL}) (?P<kind>[\w-]+?)(?:es|s) (?P<p>(?:is|are|was|were|{_DONE})\b.*)",
         _pair_count,
     ),
@@ -286,8 +322,8 @@ HOLDING = rules(
     (rf"(?P<who>{_NAME}) (?P<verb>gives|gave|hands|handed|passes|passed|sells|sold|lends|lent) (?P<x>(?:the|a|an|his|her) [\w -]+?) (?:over )?to (?P<to>{_NAME})", _gave),
     (rf"(?P<who>{_NAME}) (?P<verb>gives|gave|hands|handed|passes|passed|sells|sold|lends|lent) (?P<to>[\w-]+) (?P<x>(?:the|a|an|his|her) [\w -]+)", _gave),
     (rf"(?P<to>{_NAME}) (?P<verb>bought|purchased) (?P<x>(?:the|a|an|his|her) [\w -]+?) from (?P<who>{_NAME})", _gave),
-    (rf"(?P<who>{_NAME}) (?:is |are )?(?P<verb>holding|holds|contains|carrying|grips|gripping) (?P<x>(?:a|an|the|\d+|some) [\w -]+)", _filled),
-    (rf"(?P<who>{_NAME}) (?:(?:is|are|was) )?(?P<no>not )?(?:has|have|holds|holding|carries|carrying|owns) (?P<x>(?:the|his|her) [\w -]+?)(?: now)?", _has),
+    (rf"(?P<who>{_NAME}) (?:is |are )?(?P<verb>holding|holds|contains|carrying|grips|gripping) (?P<x>(?:a|an|the|some) [\w -]+)", _filled),
+    (rf"(?P<who>{_NAME}) (?:(?:is|are|was|does|do|did) )?(?P<no>not )?(?:has|have|holds|holding|carries|carrying|owns) (?P<x>(?:the|his|her) [\w -]+?)(?: now)?", _has),
     (rf"(?P<who>{_NAME}) (?:is |does |do )?not (?:hold|holds|holding|grasping|carrying|carry|grip|gripping|carries) (?:anything|any object)", _nothing_held),
     (r"to (?P<p>\w+(?: .+?)?),? (?:you|one|a person|people|anyone) (?:needs?|requires?|must have|is obliged to have) (?P<x>(?:a|an|the) .+)", _needs),
     (r"(?:you|one|a person|people|anyone) (?:needs?|requires?) (?P<x>(?:a|an|the) .+?) to (?P<p>\w+.*)", _needs),

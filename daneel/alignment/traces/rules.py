@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Literal, Protocol
 
-from daneel.alignment.traces.formulas import Compare, Formula, In, Linear
+from daneel.alignment.traces.formulas import Compare, Formula, In, Linear, Prop
 from daneel.alignment.traces.phrases import measure, name, number, stems
 from daneel.alignment.traces.words import IRREGULAR, UNITS
 
@@ -63,6 +63,13 @@ class Reading(Protocol):
     def dealt(self, owner: str, what: str, change: Fraction) -> Formula | None:
         """So many more, or fewer, of a kind are there from now on."""
         ...
+
+    asked: str | None
+    """What the last alternatives are about: `stole the ring`."""
+    told: dict[str, str]
+    """Who said what."""
+    implied: dict[Prop, Formula]
+    """What a statement says besides: whoever mends it, it is mended."""
 
     def proper(self, text: str) -> bool:
         """Whether it is written like a name in the trace."""

@@ -30,7 +30,7 @@ _FILLERS = re.compile(
     r"i (?:think|believe|see|know|note|recall|remember|find|conclude|notice|noticed|saw|found)"
     r"(?: also)?(?: that)?|we (?:think|believe|were told|get|obtain|measured|noted|can say)"
     r"(?: also)?(?: that)?|let(?: us| me)?(?: say| assume| suppose| call| set| define)?(?: that)?|"
-    r"set|define|suppose(?: that)?|assume(?: that)?|there we have|we have|"
+    r"set|define|suppose(?: that)?|assume(?: that)?|there we have|we have(?! \w+ (?:\w+ )?(?:left|of))|we are given(?: that)?|we are told(?: that)?|it is given(?: that)?|now(?= (?:the|a|an|it|he|she|they|we|\w+ (?:is|has|was|still|does|no|holds|are|have))\b)|"
     r"it must be(?: the case)? that|that means(?: that)?|this gives(?: us)?|"
     r"which means(?: that)?|which gives|this implies(?: that)?|this tells us(?: that)?|it says"
     r"(?: here)?(?: that)?|one (?:can|may) (?:see|conclude|infer)(?: that)?|(?:the|my|our) (?:text|"
@@ -50,7 +50,7 @@ _LABELS = re.compile(
 )
 _TAILS = re.compile(
     r"(?:,? (?:though|however|too|as well|by the way|of course|obviously|i think|apparently|"
-    r"for sure|right|indeed|again|anyway|as expected|therefore|thus|then|after all|you see|"
+    r"for sure|indeed|again|anyway|as expected|therefore|thus|then|after all|you see|"
     r"altogether(?= *$)|at all|after that|by then|as we know|so far|today(?= *$)|for now|"
     r"at the moment|at present|right now|overall|in the end|per the (?:log|notes|manual|report)|"
     r"according to (?:the|my|our) [\w ]+|\(?as (?:stated|given|noted|required|shown)\)?))+$"
@@ -59,7 +59,7 @@ _PAREN = re.compile(r"\s*\((?![^()]*[+*/^=<>])(?:[a-z][^()]*)\)(?=[\s.,]|$)")
 _STATE = "|".join(
     sorted(
         {*OPPOSITES, *OPPOSITES.values(), *COLOURS, *(word for group in GROUPS for word in group),
-         "ready", "done", "missing", "present", "idle", "running", "intact", "ok", "fine"}
+         "armed", "ready", "done", "missing", "present", "idle", "running", "intact", "ok", "fine"}
         - {"light", "close", "fail", "pass", "lost", "won", "held", "may", "march", "north", "south",
            "east", "west", "fails", "passes", "passed", "failed", "released", "wins", "loses", "true", "false"},
         key=len, reverse=True,
@@ -80,10 +80,11 @@ _REWRITES = (
     (rf"\b(\w+)'s (?=(?:not|on|off|in|at|now|still|already|\w{{3,}}ing|{_STATE})\b(?! \w+ (?:is|has|was)\b))",
      r"\1 is "),
     # Labels and telegrams.
+    (r"^([a-z][\w' ]*?) -+ (?=[a-z-])", r"\1: "),
     (r"\bw/o\b", "without"), (r"\bw/(?= )", "with"), (r"\bapprox(?:imately|\.)? |\broughly |\babout (?=\d)|~(?=\d)", "about "),
     (rf"^([\w' -]{{1,40}}?) {_STATUS}\s*:\s*([\w .-]+)$", r"the \1 is \2"),
     (rf"^{_STATUS}(?: of)? (?:the )?([\w' -]{{1,40}}?)\s*:\s*([\w .-]+)$", r"the \1 is \2"),
-    (rf"^([a-z][\w' -]{{0,40}}?)(?<!\d)\s*:\s*((?:not |now |still )?(?:{_STATE}|-?\d[\d.]*(?: [\w/]+)?))$", r"the \1 is \2"),
+    (rf"^([a-z][\w' -]{{0,40}}?)\s*:(?!\d)\s*((?:not |now |still )?(?:{_STATE}|-?\d[\d.]*(?: [\w/]+)?))$", r"the \1 is \2"),
     (r"^([a-z][\w' -]{0,30}?)\s*:\s*((?:in|on|at|under|behind|inside|near|left of|right of) .+)$", r"the \1 is \2"),
     (r"^([a-z][\w' -]{0,30}?) (?:status|check)?\s*:\s+(?=(?:the |a |an |all |no |if )?[\w ]+\b(?:is|are|was|has|have|were|can|will|must|\w+ed|\w+s)\b)", ""),
     (rf"^((?:the )?[a-z][\w' -]*?) (?:= )?((?:not |now |still )?(?:{_STATE}))(?: at (?:the )?(?:start|beginning|end)\b.*)?$",
@@ -92,6 +93,41 @@ _REWRITES = (
      lambda m: m[0] if _has_verb(m[1]) else f"the {m[1].removeprefix('the ')} is "),
     (r"^((?:the )?[a-z][\w' -]*?) ((?:in|on|under|behind|inside|above|below|over|left of|right of|at least|at most|more than|less than) (?:the |a )?[\w .]+)$",
      lambda m: m[0] if _has_verb(m[0]) else f"the {m[1].removeprefix('the ')} is {m[2]}"),
+    (rf"^([a-z][\w' ]*?) -+ ((?:not )?(?:{_STATE}))$", r"the \1 is \2"),
+    (r"^([a-z][\w' -]{0,40}?)\s*:(?!\d)\s*(-?\d[\d.]*(?: [\w/]+)?) left$", r"the \1 is \2"),
+    (r"^([a-z][\w' -]{0,40}?)\s*:(?!\d)\s*((?:-?\d[\d.]* [\w/]+ )?\w+er than .+|(?:at least|at most|below|above|over|under|more than|less than) .+)$", r"the \1 is \2"),
+    (r"^([a-z][a-z -]*?) (-?\d[\d.]*(?: [a-z/]+)?)$", lambda m: m[0] if _has_verb(m[1]) or re.search(r"\b(?:at|in|on|by|of|to|for|task|room|dock|shelf|step|sensor|than|and|plus|minus|times)$", m[1]) else f"the {m[1].removeprefix('the ')} is {m[2]}"),
+    (r"^((?:the )?[a-z][\w' -]*?) ((?:-?\d[\d.]* [\w/]+ )?\w{2,}er than .+)$", lambda m: m[0] if _has_verb(m[1]) or m[1] in ("more", "rather", "other") else f"the {m[1].removeprefix('the ')} is {m[2]}"),
+    (r"^(?:there (?:is|are) |we have |i have |we are left with )?((?:only|at least|at most|just|exactly|more than|less than) )?(-?\d[\d.]* (?:kg|g|grams|litres|liters|ml|l|kilograms|tonnes|kilos|pounds)) of (?:the )?([a-z]+)(?: (?:is|are))?(?: left| remain(?:s|ing)?| in stock)?$",
+     lambda m: f"the {m[3]} is {(m[1] or '').replace('only ', '').replace('just ', '')}{m[2]}"),
+    (r"\b(?:weighed|weighs|came|comes|clocked) in at (?=\d)", "weighs "),
+    (r"^(?:the )?([\w][\w' ]*?) (temperature|pressure|speed|weight|height|length|width|depth|age|price) (?=is\b)", r"the \2 of \1 "),
+    (r" in (height|length|width|depth|weight)$", lambda m: {"height": " tall", "length": " long", "width": " wide", "depth": " deep", "weight": ""}[m[1]]),
+    # If it were so.
+    (r"^were (.+?) (not )?(\w+), (.+)$", r"if \1 is \2\3, \4"), (r"^had (.+?) (\w+(?:ed|en|wn))( .*)?, (.+)$", r"if \1 \2\3, \4"),
+    (r"^(if .+?) had (not )?(\w+)", lambda m: f"{m[1]} did not {m[3]}" if m[2] else f"{m[1]} {m[3]}"),
+    (r"^(if .+?) were (not )?(?=.*would)", r"\1 is \2"),
+    (r"\bwould not have (?:been )?", "did not "), (r"\bwould have been\b", "was"), (r"\bwould have (?=\w+ed|\w+en|\w+wn)", ""),
+    (r"\bwould not be\b", "is not"), (r"\bwould (?:then )?be\b", "is"), (r"\bwould not\b", "does not"), (r"\b(?:would|will) (?=[a-z]+)(?!be\b|not\b)", ""), (r"\bwill be\b", "is"), (r"\bwill not be\b", "is not"), (r"\bwill not\b", "does not"),
+    # Clefts.
+    (r"\b(is|was) (not )?one of the ([a-z]+)s$", lambda m: f"{m[1]} {m[2] or ''}a {m[3]}"),
+    (r"\band (?:then|later|afterwards) (?=(?:\w+s|\w+ed|bought|sold|lost|won|got|gave|ate|found|spent|made) (?:\d|\w+ more))", "and "),
+    (r"^both of them, (.+?), (.+)$", r"\1 \2"), (r"^neither of them, (.+?) (?:and|or|nor) (.+?), (.+)$", r"neither \1 nor \2 \3"),
+    (r"^it (?:is|was) not (?!the case|true|known|clear|certain|possible|said)(.+?) (?:who|that) (\w+)(.*)$", r"it is not the case that \1 \2\3"), (r"^it (?:is|was) ((?:the |a )?[\w ]+?) (?:who|that) (.+)$", lambda m: m[0] if re.match(r"(?:true|clear|the case|known|certain|false|not|said|possible|a fact)\b", m[1]) else f"{m[1]} {m[2]}"),
+    (r"\bcan not be (?=-?\d|[a-z]+$)", "is not "), (r"\b(\w+) no longer (has|have|holds|owns|contains|works|runs|needs|lives|leads|\w{3,}s)\b", r"\1 does not \2"),
+    (r"\b(\w+) only (works?|runs?|\w{2,}s|\w{2,}ed) (if|when|while|after|with)\b", r"\1 \2 only \3"),
+    (r"\b(is|was|are|were) (not )?home\b", lambda m: f"{m[1]} {m[2] or ''}at home"),
+    (r"\bit took (.+?) (\S+ (?:minutes?|hours?|seconds?|days?|weeks?|months?|years?)) to (.+)$", r"the \1 \3 lasts \2"),
+    (r"^(.+?) (?:needs|needed|required|requires|spent|spends) ((?:less than |more than |at most |at least |only )?\S+ (?:minutes?|hours?|seconds?|days?|weeks?|months?|years?)) to (.+)$", r"the \1 \3 lasts \2"),
+    (r"^(.+?) (?:add up to|adds up to|sum to|sums to|sum up to|total) (-?\d.*)$", r"the sum of \1 is \2"),
+    (r"\b(?:ends|ended|end|winds|wound|finishes|finished) up (?:with|having) ", "has "), (r"^(?:that|this|which) leaves (.+?) with ", r"\1 has "),
+    (r"\b(?:owns|possesses)\b", "has"), (r"\bown\b(?! \w+ (?:is|was))", "have"),
+    (r"\bis unpowered\b", "is not on"), (r"\b(?:has|have|had) been (?:switched|turned|powered) (on|off)\b", r"is \1"), (r"\b(?:has|have) (stopped|started)\b$", lambda m: "is stopped" if m[1] == "stopped" else "is running"),
+    (r"\b(?:i|we) am\b|\bwe are\b(?! (?:given|told|left|looking|done))", "the robot is"), (r"\bi (?=have|had|was|can|must|did|do)\b", "the robot "), (r"\bthe robot (have)\b", "the robot has"), (r"\bthe robot do not\b", "the robot does not"),
+    (r"^(?:i|we|they)(?: now| then)? (open|close|shut|lock|unlock|fill|empty|clean|break|fix|repair|heat|cool|dry|charge|drain|activate|deactivate|enable|disable|light|move|put|place|carry|bring|take|grab|drop|push|pull|give|hand|lift|pour|switch|turn) ",
+     lambda m: f"the robot {_third(m[1])} "),
+    (r"\b(?:my|the robot's|its|the) (?:gripper|hand|hands|grippers)\b", "the robot"),
+    (r"\b(?:is )?(?:holding|holds|carrying|carries|grasping) nothing\b", "is empty"),
     # Being and existence.
     (r"\b(is|are|was|were) no (?=[a-z]+$)", r"\1 not a "),
     (r"^the number (?:shown |written |printed )?on (.+?) is\b", r"\1 is"),
@@ -145,7 +181,7 @@ _REWRITES = (
     (r"^(.+?) and (.+?) (?:are|is) (?:mutually exclusive|incompatible)$", r"it is not the case that \1 is true and \2 is true"),
     (r"^(.+?) (?:and|,) (.+?) are both (.+)$", r"\1 and \2 are \3"),
     # Conditions.
-    (r"\b(?:in the event that|on condition that|on the condition that|supposing|so long as|given that|assuming that|assuming)\b", "if"),
+    (r"\b(?:in the event that|on condition that|on the condition that|supposing|so long as|(?<=.)(?<!are )given that|assuming that|assuming)\b", "if"),
     (r"\bonly (?:while|so long as|as long as|during the time that|in case)\b", "only if"),
     (r"\b(?:while|so long as)\b(?=.*,)", "if"), (r"\bexcept (?:if|when)\b", "unless"),
     (r"^(?:no|without) ([\w ]+), (?:then )?(.+)$", r"if there is no \1, \2"),
@@ -216,7 +252,7 @@ _REWRITES = (
     (r"\b(?:is|are|was|were) (?:switched|turned|powered) (on|off)\b(?! by)", r"is \1"), (r"\bis (not )?(?:energi[sz]ed|powered)\b", lambda m: f"is {m[1] or ''}on"),
     (r"\b(?:is|are) (not )?(?:ajar|wide open)\b", lambda m: f"is {m[1] or ''}open"),
     (r"\bcontains? (?:no|not any)thing\b", "is empty"), (r"\b(?:is|are) (?:full to the brim|filled up|filled)\b", "is full"),
-    (r"\bis (?:at rest|stationary|standing still|not in motion|motionless|halted|stopped)\b", "is not moving"), (r"\bis in motion\b", "is moving"),
+    (r"\bis (?:at rest|stationary|standing still|not in motion|motionless)\b", "is not moving"), (r"\bis halted\b", "is stopped"), (r"\bis in motion\b", "is moving"),
     (r"\b(?:is|was) (?:deceased|lifeless)\b", "is dead"), (r"\b(?:is|was) (?:rainy)\b", "is wet"),
     (r"\b(?:is|are) down\b$", "is not up"), (r"\b(?:is|are) (?:offline|unplugged|disconnected)\b", "is not online"), (r"\bis (?:connected|plugged in)\b(?! to)", "is online"),
     (r"\bsucceeded$", "passed"), (r"\b(?:was|is) (?:a success|successful)$", "passed"), (r"\b(?:was|is) (?:a failure|unsuccessful)$", "failed"),
@@ -229,6 +265,13 @@ _VERB = re.compile(
     r"contains?|holds?|weighs|costs|takes|needs|runs?|moves?|lies|sits|stands)\b"
     rf"|\b(?:{_IRREGULAR})\b"
 )
+
+
+def _third(verb: str) -> str:
+    """`carry`, `carries`."""
+    if verb.endswith("y") and verb[-2] not in "aeiou":
+        return verb[:-1] + "ies"
+    return verb + ("es" if verb.endswith(("s", "sh", "ch", "x")) else "s")
 
 
 def _has_verb(text: str) -> bool:
@@ -284,3 +327,9 @@ def rewritten(text: str) -> str:
     for pattern, replacement in _REWRITING:
         text = pattern.sub(replacement, text)
     return re.sub(r"\s+", " ", text).strip(" ,;")
+
+
+def telegram(text: str) -> bool:
+    """Whether a text is a thing and its state, with no verb: `lights off`, `alarm: armed`."""
+    found = re.fullmatch(rf"(?:the )?([a-z][\w' -]*?):? (?:not )?(?:{_STATE}|armed|\w{{3,}}ed)", text.strip(" ."))
+    return found is not None and len(found[1].split()) <= 3 and not _has_verb(found[1])

@@ -59,7 +59,7 @@ GROUPS = tuple(
         "odd, even",
         "round, square, triangular",
         "idle, busy",
-        "wooden, metallic, plastic",
+        "wooden, metallic, plastic", "wood, steel, glass, stone, paper, leather, iron, copper, gold, silver, brick, concrete",
         "vertical, horizontal",
         "todo, done",
         "pending, finished",
