@@ -205,7 +205,9 @@ def _worded(_: Reading, found: re.Match[str]) -> Formula | None:
     known = re.search(
         r"[+*/^]|\s-\s|\b(?:plus|minus|divided by|multiplied by|squared)\b", both
     ) or (
-        re.search(r"\b(?:twice|double|half|percent of|sum|product|difference|average|mean|times)\b", both)
+        re.search(
+            r"\b(?:twice|double|half|percent of|sum|product|difference|average|mean|times)\b", both
+        )
         and re.fullmatch(r"-?[\d.]+(?: \w+)?", found["b"])
     )
     return Compare(a, "=", b) if known and a is not None and b is not None else None

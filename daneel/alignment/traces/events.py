@@ -139,7 +139,10 @@ EVENTS_AND_PLACES = rules(
         r"(?P<y>.+)",
         _moved,
     ),
-    (rf"(?P<agent>{_AGENT}) (?P<verb>{_VERBS}) (?P<y>(?:the|a|an|its|his|her|their) .+|[\w-]+)", _changed),
+    (
+        rf"(?P<agent>{_AGENT}) (?P<verb>{_VERBS}) (?P<y>(?:the|a|an|its|his|her|their) .+|[\w-]+)",
+        _changed,
+    ),
     (rf"(?P<y>the .+?) (?:is|was|gets|has been|is then) (?P<verb>{_VERBS}) by .+", _changed),
     (rf"(?P<y>the .+?) (?:gets|got|has been|is then|was then) (?P<verb>{_VERBS})", _changed),
     (rf"{_AGENT} (?:turns|turned|switches|switched) (?P<way>on|off) (?P<y>.+)", _switched),

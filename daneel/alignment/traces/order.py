@@ -128,7 +128,9 @@ def _until(_: Reading, found: re.Match[str]) -> Formula | None:
 
 def _until_after(found: re.Match[str]) -> Formula | None:
     """`B can not start until A is finished`."""
-    event = re.sub(r"\b(?:do|does|did|must|may|can|should|is) not (?:permitted |able to )?", "", found["a"])
+    event = re.sub(
+        r"\b(?:do|does|did|must|may|can|should|is) not (?:permitted |able to )?", "", found["a"]
+    )
     return compare(_moment(event), ">=", _moment(found["b"]))
 
 

@@ -120,7 +120,8 @@ _ONE = r"(?:someone|somebody|something|anyone|anybody|anything|a person|a thing)
 _VERB = (
     r"(?:(?:is|are|was|were|has|have|had|can|may|will|must|does|do|did|needs?|likes?|wants?|eats?|"
     r"did|lives?|contains?|gets?|sees?|[a-z]{3,}(?<!u)(?<!s)s|[a-z]{2,}ed|"
-    + "|".join(sorted(IRREGULAR, key=len, reverse=True)) + r")\b)"
+    + "|".join(sorted(IRREGULAR, key=len, reverse=True))
+    + r")\b)"
 )
 _KIND = (
     r"(?P<k>[a-z][\w -]*? (?:that|who|which) (?:is|are|has|have|was|were|had)(?: not)? "

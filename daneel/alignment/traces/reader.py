@@ -114,7 +114,9 @@ class Reader:
 
     def _timeless(self, text: str) -> str:
         """Without the time of the day, where the whole trace is of one time."""
-        if self._moments != 1 or not re.search(r"\b(?:was|is|were|are) (?:not )?(?:in|at|on|with|under|inside)\b", text):
+        if self._moments != 1 or not re.search(
+            r"\b(?:was|is|were|are) (?:not )?(?:in|at|on|with|under|inside)\b", text
+        ):
             return text
         rest = re.sub(r"\s+", " ", _MOMENT.sub(" ", text)).strip(" ,")
         return rest if re.search(r"\b(?:in|at|on|with|under|inside) \w", rest) else text
@@ -386,7 +388,9 @@ def _claims(text: str) -> list[str]:
         return [text]
     if (found := _GIVEN.fullmatch(text)) is not None:
         return [found[1], found[2]]
-    if (found := re.fullmatch(r"(.+ (?:is|are|was|were)) ([\w-]+),? (?:and )?not ([\w-]+)", text)) is not None:
+    if (
+        found := re.fullmatch(r"(.+ (?:is|are|was|were)) ([\w-]+),? (?:and )?not ([\w-]+)", text)
+    ) is not None:
         return [f"{found[1]} {found[2]}", f"{found[1]} not {found[3]}"]
     parts = re.split(r", (?:and )?(?=(?:all )?(?:the )?(?:rest|others|remaining)\b)", text)
     if len(parts) > 1:
@@ -394,7 +398,9 @@ def _claims(text: str) -> list[str]:
     parts = re.split(r",\s*(?:and )?", text)
     if len(parts) > 1 and all(wording.telegram(part) for part in parts):
         return parts
-    return [part for part in _CUT.split(text) if part.strip() and not _EMPTY.fullmatch(part.strip())]
+    return [
+        part for part in _CUT.split(text) if part.strip() and not _EMPTY.fullmatch(part.strip())
+    ]
 
 
 _EMPTY = re.compile(

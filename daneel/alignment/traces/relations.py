@@ -84,7 +84,12 @@ def _ranked(_: Reading, found: re.Match[str]) -> Formula | None:
 def _attribute(reader: Reading, found: re.Match[str]) -> Formula | None:
     """`the capital of Norway is Oslo`, `Norway's capital is Oslo`, `Oslo is the capital of ...`."""
     role, of, value = name(found["r"]), name(found["of"]), found["v"].strip()
-    if not reader.proper(value) or value.isdigit() or not 1 <= len(of.split()) <= 3 or len(role.split()) > 3:
+    if (
+        not reader.proper(value)
+        or value.isdigit()
+        or not 1 <= len(of.split()) <= 3
+        or len(role.split()) > 3
+    ):
         return None
     if re.search(r"\b(?:one|some|member|part|kind|number|side|top|end|front|middle)\b", role):
         return None
@@ -257,7 +262,9 @@ def _told(reader: Reading, found: re.Match[str]) -> Formula | None:
     return Joined("and", ())
 
 
-_NO_TELLER = re.compile(r"(?:the )?(?:log|report|manual|record|operator|sensor|i|we|it|rule|law|display)s?")
+_NO_TELLER = re.compile(
+    r"(?:the )?(?:log|report|manual|record|operator|sensor|i|we|it|rule|law|display)s?"
+)
 
 
 def _right(reader: Reading, found: re.Match[str]) -> Formula | None:
@@ -266,7 +273,18 @@ def _right(reader: Reading, found: re.Match[str]) -> Formula | None:
     formula = None if said is None else reader.clause(said)
     if formula is None:
         return None
-    wrong = found["v"] in ("wrong", "false", "mistaken", "lying", "untrue", "incorrect", "lies", "lied", "a liar", "not telling the truth")
+    wrong = found["v"] in (
+        "wrong",
+        "false",
+        "mistaken",
+        "lying",
+        "untrue",
+        "incorrect",
+        "lies",
+        "lied",
+        "a liar",
+        "not telling the truth",
+    )
     return Not(formula) if wrong != bool(found["no"]) else formula
 
 

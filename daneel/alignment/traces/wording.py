@@ -331,5 +331,7 @@ def rewritten(text: str) -> str:
 
 def telegram(text: str) -> bool:
     """Whether a text is a thing and its state, with no verb: `lights off`, `alarm: armed`."""
-    found = re.fullmatch(rf"(?:the )?([a-z][\w' -]*?):? (?:not )?(?:{_STATE}|armed|\w{{3,}}ed)", text.strip(" ."))
+    found = re.fullmatch(
+        rf"(?:the )?([a-z][\w' -]*?):? (?:not )?(?:{_STATE}|armed|\w{{3,}}ed)", text.strip(" .")
+    )
     return found is not None and len(found[1].split()) <= 3 and not _has_verb(found[1])

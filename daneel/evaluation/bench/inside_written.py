@@ -14,12 +14,16 @@ from collections.abc import Iterable, Sequence
 from daneel.alignment.traces import ReasoningDebugger
 from daneel.evaluation import datasets
 from daneel.evaluation.bench.inside import Options, figure
+from daneel.evaluation.bench.inside_sheets import ALL as SIXTH
 from daneel.evaluation.bench.inside_voices import Write, generate
 from daneel.evaluation.bench.inside_voices_more import ALL as FIFTH
 from daneel.evaluation.evidence import Evidence
 
 ROW = "T-61 contradictions"
-GENERATORS: tuple[tuple[str, Sequence[Write]], ...] = (("fifth generator (held out)", FIFTH),)
+GENERATORS: tuple[tuple[str, Sequence[Write]], ...] = (
+    ("fifth generator (mended on)", FIFTH),
+    ("sixth generator (held out)", SIXTH),
+)
 
 
 def measure(options: Options) -> list[Evidence]:
