@@ -26,14 +26,25 @@ _TOKEN = re.compile(
     r"[a-z][\w']*)*))"
 )
 _WORDS = (
-    (r"\bplus\b", "+"), (r"\bminus\b", "-"), (r"\btimes\b|\bmultiplied by\b", "*"),
-    (r"\bdivided by\b", "/"), (r"\bsquared\b", "^2"), (r"\bcubed\b", "^3"),
-    (r"\b(?:twice|double)\b", "2 *"), (r"\bhalf(?: of)?\b", "0.5 *"),
-    (r"\bthe square of (\w+)", r"\1^2"), (r"([\d.]+) percent of", r"0.01 * \1 *"),
+    (r"\bplus\b", "+"),
+    (r"\bminus\b", "-"),
+    (r"\btimes\b|\bmultiplied by\b", "*"),
+    (r"\bdivided by\b", "/"),
+    (r"\bsquared\b", "^2"),
+    (r"\bcubed\b", "^3"),
+    (r"\b(?:twice|double)\b", "2 *"),
+    (r"\bhalf(?: of)?\b", "0.5 *"),
+    (r"\bthe square of (\w+)", r"\1^2"),
+    (r"([\d.]+) percent of", r"0.01 * \1 *"),
     (r"\bthe sum of (.+?) and (.+)", r"(\1) + (\2)"),
-    (r"\bthe (?:average|mean) of (.+?) and (.+)", r"0.5 * ((\1) + (\2))"), (r"\bthe product of (.+?) and (.+)", r"(\1) * (\2)"),
+    (r"\bthe (?:average|mean) of (.+?) and (.+)", r"0.5 * ((\1) + (\2))"),
+    (
+        r"\bthe product of "
+        r"(.+?) and (.+)",
+        r"(\1) * (\2)",
+    ),
     (r"\bthe difference (?:of|between) (.+?) and (.+)", r"(\1) - (\2)"),
-)  # fmt: skip
+)
 _MOST_POWER = 4
 
 
@@ -177,8 +188,14 @@ def _over(a: Polynomial, b: Polynomial) -> Polynomial:
 
 
 _NO_NAME = re.compile(r"\b(?:and|or|implies|then|is|are|but|so|if|that|than|of them|each)\b")
-_PHRASES = {"=": "is", "<": "is less than", ">": "is more than", "<=": "is at most",
-            ">=": "is at least", "!=": "is not"}  # fmt: skip
+_PHRASES = {
+    "=": "is",
+    "<": "is less than",
+    ">": "is more than",
+    "<=": "is at most",
+    ">=": "is at least",
+    "!=": "is not",
+}
 _MEASURE = re.compile(r"-?[\d.]+ (?:" + "|".join(sorted(UNITS, key=len, reverse=True)) + r")")
 
 

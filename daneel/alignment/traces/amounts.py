@@ -209,7 +209,10 @@ _GONE = (
 )
 _COME = r"(?:is|are|was|were|have been|has been) (?:added|delivered|brought|put|moved|placed)"
 _TAKES = r"loses|lost|eats|ate|sells|sold|spends|spent|uses|used|drops|dropped|consumes|consumed"
-_GETS = r"buys|bought|gets|got|receives|received|finds|found|gains|gained|collects|collected|wins|won|earns|earned|makes|made|bakes|baked|picks|picked|adds|added"
+_GETS = (
+    r"buys|bought|gets|got|receives|received|finds|found|gains|gained|collects|collected|wins|"
+    r"won|earns|earned|makes|made|bakes|baked|picks|picked|adds|added"
+)
 
 WRITTEN = rules(
     (r"the (?:sum|total) of (?P<list>.+?) (?:is|equals|is equal to) (?P<b>.+)", _sum),
@@ -241,29 +244,56 @@ COUNTS = rules(
         r"(?P<b>.+?)(?: does| do| has| have)?",
         _owns_more,
     ),
-    (rf"(?P<a>.+?) {_HAS} {BOUND} ?{AMOUNT} {_WHAT}(?: left| now| in stock| in total| altogether| overall)?", _owned),
-    (rf"there (?:is|are|was|were) {BOUND} ?{AMOUNT} {_WHAT}(?: (?:in|on|at|inside) (?P<a>.+))?",
-     _there),
+    (
+        rf"(?P<a>.+?) {_HAS} {BOUND} ?{AMOUNT} {_WHAT}(?: left| now| in stock| in total| "
+        rf"altogether| "
+        rf"overall)?",
+        _owned,
+    ),
+    (
+        rf"there (?:is|are|was|were) {BOUND} ?{AMOUNT} {_WHAT}(?: (?:in|on|at|inside) (?P<a>.+))?",
+        _there,
+    ),
     (rf"{BOUND} ?{AMOUNT}(?: of (?:them|these))?(?: {_WHAT})? {_LEFT}{_IN}", _owned),
     (rf"(?P<bound>){AMOUNT} {_WHAT} (?:are|is) in (?P<a>.+)", _owned),
-    (rf"{AMOUNT}(?: of (?:them|these|the))?(?: {_WHAT})? (?:{_GONE}|leave|left)"
-     r"(?: from| out of)?(?: (?P<a>the .+?|\w+))?(?: (?:to|for|by|away) .+)?", _dealt(-1)),
-    (rf"{AMOUNT}(?: (?:more|further|new))?(?: {_WHAT})? {_COME}(?: to| into| in)?"
-     r"(?: (?P<a>the .+|\w+))?", _dealt(1)),
-    (rf"(?P<a>.+?) (?:{_TAKES}|gives away|gave away|throws away) {AMOUNT}(?: of (?:them|the))?"
-     rf"(?: {_WHAT})?", _dealt(-1)),
+    (
+        rf"{AMOUNT}(?: of (?:them|these|the))?(?: {_WHAT})? (?:{_GONE}|leave|left)"
+        r"(?: from| out of)?(?: (?P<a>the .+?|\w+))?(?: (?:to|for|by|away) .+)?",
+        _dealt(-1),
+    ),
+    (
+        rf"{AMOUNT}(?: (?:more|further|new))?(?: {_WHAT})? {_COME}(?: to| into| in)?"
+        r"(?: (?P<a>the .+|\w+))?",
+        _dealt(1),
+    ),
+    (
+        rf"(?P<a>.+?) (?:{_TAKES}|gives away|gave away|throws away) {AMOUNT}(?: of (?:them|the))?"
+        rf"(?: {_WHAT})?",
+        _dealt(-1),
+    ),
     (
         rf"(?P<b>.+?) (?:{_GETS}|takes|took|borrows|borrowed) {AMOUNT} {_WHAT} from (?P<a>.+)",
         _handed,
     ),
     (rf"(?P<a>.+?) (?:{_GETS}) {AMOUNT}(?: more)?(?: {_WHAT})?", _dealt(1)),
     (rf"(?P<a>.+?) (?:is|are|was|were) left with {BOUND} ?{AMOUNT} {_WHAT}", _owned),
-    (rf"(?P<a>.+?) (?:gives|gave|hands|handed|sends|sent|lends|lent) (?P<b>\w+) {AMOUNT} "
-     r"(?P<what>[a-z][\w -]*)", _handed),
-    (rf"(?P<a>.+?) (?:gives|gave|hands|handed|sends|sent|lends|lent) {AMOUNT}(?: of (?:them|these))? to (?P<b>[\w ]+)", _handed),
-    (rf"(?P<a>.+?) (?:gives|gave|hands|handed|sends|sent|lends|lent) {AMOUNT} {_WHAT} to "
-     r"(?P<b>.+)", _handed),
-)  # fmt: skip
+    (
+        rf"(?P<a>.+?) (?:gives|gave|hands|handed|sends|sent|lends|lent) (?P<b>\w+) {AMOUNT} "
+        r"(?P<what>[a-z][\w -]*)",
+        _handed,
+    ),
+    (
+        rf"(?P<a>.+?) (?:gives|gave|hands|handed|sends|sent|lends|lent) {AMOUNT}(?: of (?:them|"
+        rf"these)"
+        rf")? to (?P<b>[\w ]+)",
+        _handed,
+    ),
+    (
+        rf"(?P<a>.+?) (?:gives|gave|hands|handed|sends|sent|lends|lent) {AMOUNT} {_WHAT} to "
+        r"(?P<b>.+)",
+        _handed,
+    ),
+)
 
 
 def _each_has(reader: Reading, found: re.Match[str]) -> Formula | None:
@@ -337,15 +367,49 @@ TOTAL = "in total"
 """Owner of what is counted over all that hold some of it."""
 _MANY = r"(?P<n>\d+|" + "|".join(w for w in NUMBERS if w.isalpha() and w != "no") + ")"
 RATES = rules(
-    (rf"(?:each|every|one)(?: of the (?P<m>\d+|\w+))? (?P<k>[a-z][\w-]*) (?:holds|contains|has|carries|seats) {BOUND} ?{_MANY} (?P<what>[a-z][\w -]*)", _each_has),
-    (rf"there (?:is|are) (?P<m>\d+|\w+) (?P<k>[a-z][\w-]*) (?:with|of|holding|containing) {BOUND} ?{_MANY} (?P<what>[a-z][\w -]*?) (?:each|apiece)", _each_has),
-    (rf"(?:there (?:is|are)|that makes|we have|this makes) {BOUND} ?{_MANY} (?P<what>[a-z][\w -]*?) (?:in total|altogether|overall|in all|total)", _in_total),
-    (rf"the total (?:number|amount|count) of (?P<what>[a-z][\w -]*?) is {BOUND} ?{_MANY}", _in_total),
-    (r"(?:the )?(?:rest|others|remaining ones|remainder|other ones)(?: of (?:them|the \w+))? (?:is|are|was|were) (?P<p>[a-z][\w -]*s)", _rest),
-    (r"(?:all )?(?:the )?(?:rest|others|remaining ones|remainder|other ones)(?: of (?:them|the \w+))? (?P<are>is |are |was |were |)(?P<p>[a-z][\w -]*)", _rest),
-    (rf"{BOUND} ?{_MANY} (?P<what>[a-z][\w-]*s) (?:(?:are|were) (?P<p>[\w-]+)|(?P<q>\w{{2,}}ed|went|came|got \w+|broke|fell))", _parts_are),
-    (rf"{BOUND} ?(?P<n>\w+|[\d.]+ percent) of (?:the |these )?(?P<what>[a-z][\w -]*?) (?:are|were) (?P<p>[a-z][\w-]*s)", _part_of),
-)  # fmt: skip
+    (
+        rf"(?:each|every|one)(?: of the (?P<m>\d+|\w+))? (?P<k>[a-z][\w-]*) (?:holds|contains|has|"
+        rf"carries|seats) {BOUND} ?{_MANY} (?P<what>[a-z][\w -]*)",
+        _each_has,
+    ),
+    (
+        rf"there (?:is|are) (?P<m>\d+|\w+) (?P<k>[a-z][\w-]*) (?:with|of|holding|containing) "
+        rf"{BOUND} "
+        rf"?{_MANY} (?P<what>[a-z][\w -]*?) (?:each|apiece)",
+        _each_has,
+    ),
+    (
+        rf"(?:there (?:is|are)|that makes|we have|this makes) {BOUND} ?{_MANY} (?P<what>[a-z][\w "
+        rf"-]*?) (?:in total|altogether|overall|in all|total)",
+        _in_total,
+    ),
+    (
+        rf"the total (?:number|amount|count) of (?P<what>[a-z][\w -]*?) is {BOUND} ?{_MANY}",
+        _in_total,
+    ),
+    (
+        r"(?:the )?(?:rest|others|remaining ones|remainder|other ones)(?: of (?:them|the \w+))? "
+        r"(?:is|are|was|were) (?P<p>[a-z][\w -]*s)",
+        _rest,
+    ),
+    (
+        r"(?:all )?(?:the )?(?:rest|others|remaining ones|remainder|other ones)(?: of (?:them|the "
+        r"\w"
+        r"+))? (?P<are>is |are |was |were |)(?P<p>[a-z][\w -]*)",
+        _rest,
+    ),
+    (
+        rf"{BOUND} ?{_MANY} (?P<what>[a-z][\w-]*s) (?:(?:are|were) (?P<p>[\w-]+)|(?P<q>\w{{2,}}ed|"
+        rf"went|came|got \w+|broke|fell))",
+        _parts_are,
+    ),
+    (
+        rf"{BOUND} ?(?P<n>\w+|[\d.]+ percent) of (?:the |these )?(?P<what>[a-z][\w -]*?) (?:are|"
+        rf"were)"
+        rf" (?P<p>[a-z][\w-]*s)",
+        _part_of,
+    ),
+)
 _SHARE = "|".join(sorted(SHARES, key=len, reverse=True))
 PORTIONS = rules(
     (

@@ -186,7 +186,8 @@ MEASURES = rules(
         _total,
     ),
     (
-        rf"(?P<a>.+?) (?:{BE}|lies) {BOUND} ?{AMOUNT} (?P<unit>{UNIT}) (?P<away>away|off|distant)(?: from here)?",
+        rf"(?P<a>.+?) (?:{BE}|lies) {BOUND} ?{AMOUNT} (?P<unit>{UNIT}) (?P<away>away|off|distant)"
+        rf"(?: from here)?",
         _away,
     ),
     (
@@ -210,7 +211,8 @@ MEASURES = rules(
         _comparative,
     ),
     (
-        rf"(?P<a>.+?) (?:{BE}(?: at|(?P<aged> aged))?|shows?|reads?|registers?|indicates?|displays?) "
+        rf"(?P<a>.+?) (?:{BE}(?: at|(?P<aged> aged))?|shows?|reads?|registers?|indicates?|"
+        rf"displays?) "
         rf"{BOUND} ?{AMOUNT}"
         rf"(?: (?P<unit>{UNIT}))?(?: (?P<adjective>tall|"
         r"old|long|high|heavy|wide|deep|thick))?(?: of age)?",

@@ -38,8 +38,14 @@ def _completed(reader: Reading, left: str, right: str) -> Formula | None:
     return reader.clause(f"{subject[1]} {right}") if subject and re.match(_ACT, right) else None
 
 
-_ACT = rf"(?:is|are|was|were|has|have|had|does|did|can|will|must|may|\w{{2,}}ed|\w{{2,}}s|{'|'.join(IRREGULAR)})\b"
-_ACT_ALONE = rf"(?:is|are|was|were|has|have|had|does|did|can|will|must|may|\w{{2,}}ed|\w{{2,}}s(?= (?:the|a|an|to|in|on|at|for|\d|with|from)\b)|{'|'.join(IRREGULAR)})\b"
+_ACT = (
+    rf"(?:is|are|was|were|has|have|had|does|did|can|will|must|may|\w{{2,}}ed|\w{{2,}}s|"
+    rf"{'|'.join(IRREGULAR)})\b"
+)
+_ACT_ALONE = (
+    rf"(?:is|are|was|were|has|have|had|does|did|can|will|must|may|\w{{2,}}ed|\w"
+    rf"{{2,}}s(?= (?:the|a|an|to|in|on|at|for|\d|with|from)\b)|{'|'.join(IRREGULAR)})\b"
+)
 _ACTS = rf"((?:(?:the|a|an|his|her|its) )?[\w'-]+(?: [\w'-]+)??) {_ACT}"
 
 
@@ -207,7 +213,8 @@ def _there_are(reader: Reading, found: re.Match[str]) -> Formula | None:
 
 LISTED = rules(
     (
-        r"(?:there are|we have|i have|consider) (?P<n>\d+|\w+) (?P<k>[\w-]+?)s(?:,| called| named|:| -)+ (?P<list>[\w-]+(?:, [\w-]+)*,? and [\w-]+)",
+        r"(?:there are|we have|i have|consider) (?P<n>\d+|\w+) (?P<k>[\w-]+?)s(?:,| called| named|"
+        r":| -)+ (?P<list>[\w-]+(?:, [\w-]+)*,? and [\w-]+)",
         _there_are,
     ),
 )

@@ -77,7 +77,8 @@ def _carried(reader: Reading, found: re.Match[str]) -> Formula | None:
     if re.search(
         r" (?:to|into|onto|over to) (?:the |a |an )?[\w -]+$", found[0]
     ) is None and not re.search(
-        r"\b(?:puts?|places?|placed|leaves?|left|sets?|stores?|stored|hides?|hid|drops?|dropped|lays?|laid|hangs?|hung|stacks?|stacked|loads?|loaded|parks?|parked)\b",
+        r"\b(?:puts?|places?|placed|leaves?|left|sets?|stores?|stored|hides?|hid|drops?|dropped|"
+        r"lays?|laid|hangs?|hung|stacks?|stacked|loads?|loaded|parks?|parked)\b",
         found[0],
     ):
         return None
@@ -123,13 +124,17 @@ EVENTS_AND_PLACES = rules(
         _moved,
     ),
     (
-        rf"{_AGENT} (?!(?:prefers|compares|listens|speaks|talks|refers|points|leads|connects|likes|writes|reads|explains|"
-        rf"ordered|told|asked|said|is|was|are|were|has|had)\b)(?:\w{{2,}}s|\w{{2,}}ed|{_PAST}) (?P<x>(?:the|a|an|his|her|its) [\w -]+?)"
-        r"(?: back)?(?: (?:away )?from .+?)? (?:to|into|onto|over to|inside|in|on) (?P<y>(?:the |a |an |room |dock |shelf |bay )?[\w -]+)",
+        rf"{_AGENT} (?!(?:prefers|compares|listens|speaks|talks|refers|points|leads|connects|"
+        rf"likes|writes|reads|explains|"
+        rf"ordered|told|asked|said|is|was|are|were|has|had)\b)(?:\w{{2,}}s|\w{{2,}}ed|{_PAST}) "
+        rf"(?P<x>(?:the|a|an|his|her|its) [\w -]+?)"
+        r"(?: back)?(?: (?:away )?from .+?)? (?:to|into|onto|over to|inside|in|on) (?P<y>(?:the |"
+        r"a |an |room |dock |shelf |bay )?[\w -]+)",
         _carried,
     ),
     (
-        r"(?P<x>.+?) (?:is|was|gets|has been) (?:moved|relocated|shifted|sent|delivered|returned|shipped|pushed|pulled|dragged|rolled|carried|brought|put|taken|"
+        r"(?P<x>.+?) (?:is|was|gets|has been) (?:moved|relocated|shifted|sent|delivered|returned|"
+        r"shipped|pushed|pulled|dragged|rolled|carried|brought|put|taken|"
         rf"transferred)(?: from .+?)? {_WHERE} (?P<y>.+)",
         _moved,
     ),

@@ -13,17 +13,18 @@ _MARKS = (
     (r"\\(?:text|mathrm|textbf|mathbf|operatorname)\s*\{([^{}]*)\}", r"\1"),
     (r"\\d?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}", r"(\1)/(\2)"),
     (r"\\(?:quad|qquad|left|right|displaystyle|therefore)\b|\\[,;!()\[\]]|\\\\|[$`]|\*\*", " "),
-    (r"\\(?:cdot|times)\b|[×·]", " * "), (r"\\div\b|÷", " / "),
+    (r"\\(?:cdot|times)\b|[\u00d7·]", " * "), (r"\\div\b|÷", " / "),
     (r"\\(?:leq?|leqslant)\b|≤|=<", " <= "), (r"\\(?:geq?|geqslant)\b|≥", " >= "),
     (r"\\neq?\b|≠|!=", " != "), (r"\\lt\b", " < "), (r"\\gt\b", " > "), (r":=|≡|==", " = "),
     (r"<->|<=>|⇔|↔|\\(?:iff|Leftrightarrow|leftrightarrow)\b", " if and only if "),
     (r"->|=>|→|⇒|⟹|\\(?:implies|Rightarrow|rightarrow|to)\b", " implies "),
-    (r"∧|\\(?:land|wedge)\b|&&?", " and "), (r"∨|\\(?:lor|vee)\b|\|\|", " or "),
+    (r"∧|\\(?:land|wedge)\b|&&?", " and "), (r"\u2228|\\(?:lor|vee)\b|\|\|", " or "),
     (r"¬|\\(?:lnot|neg)\b|(?<![\w)])[!~](?=\w)", " not "),
     (r"∉|\\notin\b", " is not a member of "), (r"∈|\\in\b", " is a member of "),
     (r"⊆|⊂|\\subset(?:eq)?\b", " is a subset of "),
-    (r"∴", " "), (r"[−–](?=\s*\d)", "-"), (r"²", "^2"), (r"³", "^3"), (r"[\u2018\u2019]", "'"),
-    (r'["\u201c\u201d]', ""), (r"\s[—–]\s", ", "),
+    (r"∴", " "), (r"[\u2212\u2013](?=\s*\d)", "-"), (r"²", "^2"), (r"³", "^3"),
+    (r"[\u2018\u2019]", "'"),
+    (r'["\u201c\u201d]', ""), (r"\s[—\u2013]\s", ", "),
 )  # fmt: skip
 _MARKING = tuple((re.compile(pattern), text) for pattern, text in _MARKS)
 _SIGNS = (
@@ -42,7 +43,7 @@ _GLUED = re.compile(
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _STAMP = re.compile(
     r"^\s*(?:\[\s*)?((?:t\s*=\s*\d+(?:\.\d+)?\s*s?)|(?:day \d+,? )?\d{1,2}:\d{2}(?::\d{2})?"
-    r"(?:\s*[ap]m)?)\s*(?:\]|[-–—:|,](?=\s)|\s+)\s*(?=[A-Za-z])"
+    r"(?:\s*[ap]m)?)\s*(?:\]|[-\u2013—:|,](?=\s)|\s+)\s*(?=[A-Za-z])"
 )
 _BULLET = re.compile(
     r"^\s*(?:[-*\u2022>+]+\s+|\(?(?:\d+|[a-h]|i{1,3}|iv|v)\)\s+|\d+\.\s+|#+\s*|"
@@ -52,7 +53,7 @@ _BULLET = re.compile(
 
 
 def plain(text: str) -> str:
-    """A sentence without marks of mathematics or layout: `$a \\le 3$` becomes `a <= 3`."""
+    """A sentence without marks of mathematics or layout: `$a < 3$` becomes `a < 3`."""
     money = re.fullmatch(r"[^$]*(?:\$\s*\d[\d.,]*[^$]*)+", text) and not re.search(
         r"\$[^$]*\$", text
     )

@@ -107,9 +107,16 @@ def _clock(_: Reading, found: re.Match[str]) -> Formula | None:
         return None
     kind = "end" if stem(found["verb"].split()[-1]) in _ENDS else "time"
     known: dict[str, Relation] = {
-        "before": "<", "after": ">", "by": "<=", "no later than": "<=", "no earlier than": ">=",
-        "from": ">=", "until": "<=", "not before": ">=", "not after": "<=",
-    }  # fmt: skip
+        "before": "<",
+        "after": ">",
+        "by": "<=",
+        "no later than": "<=",
+        "no earlier than": ">=",
+        "from": ">=",
+        "until": "<=",
+        "not before": ">=",
+        "not after": "<=",
+    }
     return compare(begin_or_end(kind, found["a"]), known.get(found["how"], "="), Linear((), at))
 
 
@@ -151,7 +158,10 @@ _CLOCK = (
     r"is scheduled|happens|happened|opens|closes|is"
 )
 _IRREGULAR = "|".join(sorted({*IRREGULAR, "was"}, key=len, reverse=True))
-_TURN = r"starts?|begins?|ends?|finish(?:es)?|started|began|ended|finished|departs?|arrives?|leaves?|opens?|closes?"
+_TURN = (
+    r"starts?|begins?|ends?|finish(?:es)?|started|began|ended|finished|departs?|arrives?|"
+    r"leaves?|opens?|closes?"
+)
 
 
 def _offset(_: Reading, found: re.Match[str]) -> Formula | None:
@@ -170,17 +180,28 @@ def _offset(_: Reading, found: re.Match[str]) -> Formula | None:
 
 TIMES_AND_ORDER = rules(
     (
-        rf"(?P<a>.+?)(?: (?P<va>{_TURN}|is|was|takes place|happened|happens|came|comes))? (?P<by>\S+ (?:minutes?|hours?|seconds?|days?|weeks?|"
-        rf"months?|years?)) (?P<w>after|before|later than|earlier than) (?:the (?P<of>end|start|beginning) of )?"
+        rf"(?P<a>.+?)(?: (?P<va>{_TURN}|is|was|takes place|happened|happens|came|comes))? "
+        rf"(?P<by>\S+ (?:minutes?|hours?|seconds?|days?|weeks?|"
+        rf"months?|years?)) (?P<w>after|before|later than|earlier than) (?:the (?P<of>end|start|"
+        rf"beginning) of )?"
         rf"(?P<b>.+?)(?: (?P<vb>{_TURN}))?",
         _offset,
     ),
-    (r"(?:do|does|did|must|may|can|should) not (?:permitted )?(?P<a>.+?) (?:until|before) "
-     r"(?P<b>.+)", _until),
-    (r"(?P<a>.+? (?:do|does|did|must|may|can|should|is) not (?:permitted )?.+?) (?:until|unless and until|before) (?P<b>.+)",
-     lambda reader, found: _until_after(found)),
-    (rf"(?P<a>.+?) (?:runs?|ran|lasts|lasted|goes|went|is|was|is open|takes place|took place|is scheduled) (?:from|between) (?P<t>[\w:.' ]+?) (?:to|until|till|and) (?P<u>[\w:.' ]+)",
-     lambda _, found: _span(found)),
+    (
+        r"(?:do|does|did|must|may|can|should) not (?:permitted )?(?P<a>.+?) (?:until|before) "
+        r"(?P<b>.+)",
+        _until,
+    ),
+    (
+        r"(?P<a>.+? (?:do|does|did|must|may|can|should|is) not (?:permitted )?.+?) (?:until|unless "
+        r"and until|before) (?P<b>.+)",
+        lambda reader, found: _until_after(found),
+    ),
+    (
+        r"(?P<a>.+?) (?:runs?|ran|lasts|lasted|goes|went|is|was|is open|takes place|took place|is "
+        r"scheduled) (?:from|between) (?P<t>[\w:.' ]+?) (?:to|until|till|and) (?P<u>[\w:.' ]+)",
+        lambda _, found: _span(found),
+    ),
     (r"never (?P<a>.+?) (?:until|before) (?P<b>.+)", _until),
     (
         rf"(?P<a>.+?) (?P<verb>{_CLOCK}) (?P<how>at|before|after|by|no later than|from|until|for|"
@@ -188,7 +209,8 @@ TIMES_AND_ORDER = rules(
         _clock,
     ),
     (
-        rf"(?P<a>.+? (?:was |were )?(?P<verb>\w{{2,}}ed|{_IRREGULAR})) (?P<how>at|before|after|by|on|in|"
+        rf"(?P<a>.+? (?:was |were )?(?P<verb>\w{{2,}}ed|{_IRREGULAR})) (?P<how>at|before|after|by|"
+        rf"on|in|"
         r"around) (?P<t>[\w:.' ]+)",
         _clock,
     ),
@@ -201,10 +223,17 @@ TIMES_AND_ORDER = rules(
     (r"(?P<x>.+?) (?:between|after) (?P<a>.+?) (?:and|but before) (?P<b>.+)", _between),
     (r"(?:first,? )(?P<a>.+?(?:then|after that|followed by|finally|next) .+)", _sequence),
     (r"(?P<a>.+?,? (?:and )?(?:then|followed by) .+)", _sequence),
-    (r"(?P<a>.+?) (?:is|was|were|had) (?:over|finished|done|ended|complete) (?:when|before|by the "
-     r"time) (?P<b>.+)", _time(-1)),
-    (r"(?:by the time|when) (?P<b>.+?), (?P<a>.+?) (?:was|were|is|had) (?:over|finished|done|"
-     r"ended|complete)", _time(-1)),
+    (
+        r"(?P<a>.+?) (?:is|was|were|had) (?:over|finished|done|ended|complete) (?:when|before|by "
+        r"the "
+        r"time) (?P<b>.+)",
+        _time(-1),
+    ),
+    (
+        r"(?:by the time|when) (?P<b>.+?), (?P<a>.+?) (?:was|were|is|had) (?:over|finished|done|"
+        r"ended|complete)",
+        _time(-1),
+    ),
     (r"before (?P<b>.+?), (?P<a>.+)", _time(-1)),
     (r"(?:after|once) (?P<b>.+?), (?P<a>.+)", _time(1)),
     (
@@ -218,4 +247,4 @@ TIMES_AND_ORDER = rules(
     ),
     (r"(?P<a>.+?) (?:precedes|precede|must precede|preceded) (?P<b>.+)", _time(-1)),
     (r"(?P<a>.+?) (?:follows|follow|must follow|followed|succeeds) (?P<b>.+)", _time(1)),
-)  # fmt: skip
+)

@@ -140,38 +140,80 @@ CONDITIONAL = rules(
 """Tried before other conditions: what they say holds of whoever it is."""
 QUANTIFIED = rules(
     (r"the (?P<k>[\w-]+s) (?:all|each) (?P<p>.+)", _every(True)),
-    (r"(?:all|every|each|any)(?: one)?(?: of)? (?:the )?(?P<k>[\w-]+) (?P<p>(?:did|were) .+)",
-     _every(True)),
-    (rf"(?:only|none but|no one but|nobody but) (?:an? |the )?(?P<k>[\w-]+?)s? (?P<p>{_VERB}.+|may "
-     r".+)", _only),
-    (r"(?:everyone|everybody|everything|anyone|anybody|anything|whoever|all|whatever) "
-     rf"(?P<k>(?:who|that|with|in|on|at|having) .+?) (?P<p>(?:{_VERB}|may).*)", _every(True)),
-    (rf"(?:whoever|whatever) (?P<v>{_VERB}.*?),? (?P<p>{_VERB}.+)",
-     lambda _, found: _denied((_said(found["v"]),), _said(found["p"]))),
-    (r"(?:nobody|no one|nothing) (?P<k>(?:who|that|with|in|on|at|having) .+?) "
-     rf"(?P<p>(?:{_VERB}|may).*)", _every(False)),
-    (r"(?:somebody|someone|something) (?P<k>(?:who|that|with|in|on|at|having) .+?) "
-     rf"(?P<p>(?:{_VERB}|may).*)", _every(True, True)),
-    (r"there (?:is|are) (?:no|not an?) (?P<k>[\w -]+?) (?:that|who|which) (?P<p>.+)",
-     _every(False)),
-    (r"there (?:is|are) (?:an?|at least one|some) (?P<k>[\w -]+?) (?:that|who|which) (?P<p>.+)",
-     _every(True, True)),
+    (
+        r"(?:all|every|each|any)(?: one)?(?: of)? (?:the )?(?P<k>[\w-]+) (?P<p>(?:did|were) .+)",
+        _every(True),
+    ),
+    (
+        rf"(?:only|none but|no one but|nobody but) (?:an? |the )?(?P<k>[\w-]+?)s? (?P<p>{_VERB}.+|"
+        rf"may "
+        r".+)",
+        _only,
+    ),
+    (
+        r"(?:everyone|everybody|everything|anyone|anybody|anything|whoever|all|whatever) "
+        rf"(?P<k>(?:who|that|with|in|on|at|having) .+?) (?P<p>(?:{_VERB}|may).*)",
+        _every(True),
+    ),
+    (
+        rf"(?:whoever|whatever) (?P<v>{_VERB}.*?),? (?P<p>{_VERB}.+)",
+        lambda _, found: _denied((_said(found["v"]),), _said(found["p"])),
+    ),
+    (
+        r"(?:nobody|no one|nothing) (?P<k>(?:who|that|with|in|on|at|having) .+?) "
+        rf"(?P<p>(?:{_VERB}|may).*)",
+        _every(False),
+    ),
+    (
+        r"(?:somebody|someone|something) (?P<k>(?:who|that|with|in|on|at|having) .+?) "
+        rf"(?P<p>(?:{_VERB}|may).*)",
+        _every(True, True),
+    ),
+    (
+        r"there (?:is|are) (?:no|not an?) (?P<k>[\w -]+?) (?:that|who|which) (?P<p>.+)",
+        _every(False),
+    ),
+    (
+        r"there (?:is|are) (?:an?|at least one|some) (?P<k>[\w -]+?) (?:that|who|which) (?P<p>.+)",
+        _every(True, True),
+    ),
     (r"all (?P<k>[a-z][\w-]*[^s]s) (?P<p>(?:are|have|can) .+)", _kinds),
     (rf"{_ALL} {_KIND} (?P<p>{_VERB}.*)", _every(True)),
-    (rf"(?:no|none of the|not a single|not one of the|not one) {_KIND} (?P<p>{_VERB}.*)",
-     _every(False)),
+    (
+        rf"(?:no|none of the|not a single|not one of the|not one) {_KIND} (?P<p>{_VERB}.*)",
+        _every(False),
+    ),
     (rf"(?:some|at least one|one)(?: of the)? {_KIND} (?P<p>{_VERB}.*)", _every(True, True)),
-    (r"(?P<q>all|no)(?: of the| the)? (?P<k>[a-z][\w-]*[^s]s) (?P<p>(?!of|in|on|at|with|who|that|which|inside)[a-z]{3,}(?: .+)?)",
-     lambda reader, found: _kinds(reader, found) if found["q"] == "all" else _make(found["k"], found["p"], False)),
+    (
+        r"(?P<q>all|no)(?: of the| the)? (?P<k>[a-z][\w-]*[^s]s) (?P<p>(?!of|in|on|at|with|who|"
+        r"that|"
+        r"which|inside)[a-z]{3,}(?: .+)?)",
+        lambda reader, found: (
+            _kinds(reader, found) if found["q"] == "all" else _make(found["k"], found["p"], False)
+        ),
+    ),
     (r"all (?:the )?(?P<k>[a-z][\w-]*[^s]s) (?P<p>(?:are|have|can|were) .+)", _kinds),
-    (r"both(?: the| of the)? (?P<k>[\w-]+?)s (?P<p>(?:is|are|was|were|have|has|can|\w+ed)\b.*)", _every(True)),
-    (r"(?P<k>[a-z]+[^s]s) (?P<no>never|do not|can not|don't) (?P<p>[a-z]{3,} .+|[a-z]{3,})",
-     lambda reader, found: None if found["no"] == "can not" and reader.proper(found["k"]) else _make(found["k"], ("can " if found["no"] == "can not" else "") + found["p"], False)),
+    (
+        r"both(?: the| of the)? (?P<k>[\w-]+?)s (?P<p>(?:is|are|was|were|have|has|can|\w+ed)\b.*)",
+        _every(True),
+    ),
+    (
+        r"(?P<k>[a-z]+[^s]s) (?P<no>never|do not|can not|don't) (?P<p>[a-z]{3,} .+|[a-z]{3,})",
+        lambda reader, found: (
+            None
+            if found["no"] == "can not" and reader.proper(found["k"])
+            else _make(found["k"], ("can " if found["no"] == "can not" else "") + found["p"], False)
+        ),
+    ),
     (r"(?P<k>[a-z]+[^s]s) (?:always )?(?P<p>(?:" + "|".join(sorted(VERBS)) + r")(?: .+)?)", _kinds),
     (r"an? (?P<k>[\w-]+) (?:does not|never) (?P<p>.+)", _every(False)),
-    (r"an? (?P<k>[\w-]+) (?P<p>(?:can not|can|is obliged to|is always|is never|always|needs) .+|is an? [\w-]+)", _every(True)),
+    (
+        r"an? (?P<k>[\w-]+) (?P<p>(?:can not|can|is obliged to|is always|is never|always|needs) .+|"
+        r"is an? [\w-]+)",
+        _every(True),
+    ),
     (r"(?P<k>[a-z]+[^s]s) (?P<p>(?:are|have|can|may|do not) .+)", _kinds),
-)  # fmt: skip
+)
 """The last one: a bare plural, `cats are animals`."""
 
 

@@ -34,7 +34,8 @@ _MOST_WORDS = 9
 """A clause of more words is no plain statement: it has structure that no rule knows."""
 _HEDGED = re.compile(
     r"\b(?:if|or|unless|because|although|maybe|perhaps|might|may(?! permitted)|"
-    r"could|should|which|whether|than|probably|likely|who|what|why|how|would|most|some|few|many|until|while|when|except|only|each|"
+    r"could|should|which|whether|than|probably|likely|who|what|why|how|would|most|some|few|many|"
+    r"until|while|when|except|only|each|"
     r"every|all|no|none|any|either|neither|nobody|somebody|someone|everyone|everybody|them|of them|"
     r"as)\b|\?"
 )
@@ -345,15 +346,19 @@ def _tells_little(formula: Formula | None) -> bool:
 
 
 _MOMENT = re.compile(
-    r",?\s*\bat (?:noon|midnight|midday|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|"
+    r",?\s*\bat (?:noon|midnight|midday|(?:one|two|three|four|five|six|seven|eight|nine|ten|"
+    r"eleven|twelve|"
     r"\d{1,2})(?: o'clock| ?[ap]m)|\d{1,2}:\d\d|the time of the [a-z]+)\b,?"
 )
 _FIRST = re.compile(r"(?:first|first of all|to begin with|to start with|at first)\b(?!.*\bthen\b)")
 _THEN = re.compile(r"(?:and )?(?:then|next|after that|afterwards|after this|finally|last|lastly)\b")
 _NAMED_A = re.compile(
-    r"\bA\b(?=\s*(?:[,;:<>=∈⊆+*/^)&|→⇒]|-[ >]|$|and\b|or\b|nor\b|is\b|was\b|are\b|has\b|had\b|does\b|"
-    r"did\b|can\b|will\b|may\b|must\b|implies\b|to\b|in\b|before\b|after\b|then\b|not\b|[a-z]+(?<![us])es\b|"
-    r"[a-z]+ed\b|[A-Z]\b))|(?<=[a-z,(] )A\b(?! [a-z]+ [a-z])|(?<=[a-z] )A(?= (?:is|was|has|and|or|to|before|after)\b)"
+    r"\bA\b(?=\s*(?:[,;:<>=∈⊆+*/^)&|→⇒]|-[ >]|$|and\b|or\b|nor\b|is\b|was\b|are\b|has\b|had\b|"
+    r"does\b|"
+    r"did\b|can\b|will\b|may\b|must\b|implies\b|to\b|in\b|before\b|after\b|then\b|not\b|"
+    r"[a-z]+(?<![us])es\b|"
+    r"[a-z]+ed\b|[A-Z]\b))|(?<=[a-z,(] )A\b(?! [a-z]+ [a-z])|(?<=[a-z] )A(?= (?:is|was|has|and|or|"
+    r"to|before|after)\b)"
 )
 
 
@@ -404,8 +409,10 @@ def _claims(text: str) -> list[str]:
 
 
 _EMPTY = re.compile(
-    r"(?:wait|hmm+|okay|ok|well|right|now|so|yes|no|alright|great|good|hold on|no wait|let me (?:see|think|check)(?: again)?|"
-    r"let us (?:see|think|check)|let's (?:see|think|check)|interesting|fine|q\.?e\.?d\.?|done|i see|thus|hence|therefore)[ .,!:]*"
+    r"(?:wait|hmm+|okay|ok|well|right|now|so|yes|no|alright|great|good|hold on|no wait|let me "
+    r"(?:see|think|check)(?: again)?|"
+    r"let us (?:see|think|check)|let's (?:see|think|check)|interesting|fine|q\.?e\.?d\.?|done|i "
+    r"see|thus|hence|therefore)[ .,!:]*"
 )
 
 

@@ -34,7 +34,8 @@ _RANKS = {
     "second to last": -2,
 }
 _EVERYONE = re.compile(
-    r"(?:of |among |in |out of )?(?:the |them |all |these |those )*(?:(?:two|three|four|five|six|\d+)\b.*|all|them|us|group|lot|set|bunch|everyone)?"
+    r"(?:of |among |in |out of )?(?:the |them |all |these |those )*(?:(?:two|three|four|five|six|"
+    r"\d+)\b.*|all|them|us|group|lot|set|bunch|everyone)?"
 )
 
 
@@ -300,54 +301,145 @@ _SMALL = "|".join(sorted((w for w in NUMBERS if w.isalpha() and w != "no"), key=
 _DONE = r"(?:\w{2,}ed|" + "|".join(sorted(IRREGULAR, key=len, reverse=True)) + r")"
 _NAME = r"(?:the |a |an )?[\w'-]+(?: [\w'-]+){0,2}?"
 RELATIONS = rules(
-    (rf"(?P<x>{_NAME}) (?:says|claims|said|claimed|asserts|asserted|insists|insisted|believes|thinks)(?: that)? (?P<p>.+)", _told),
-    (rf"(?:what )?(?P<x>{_NAME})(?: (?:says|claims|said|claimed))? (?:is|was|tells|told)(?P<no> not)? (?P<v>right|correct|true|wrong|false|mistaken|lying|untrue|incorrect|telling the truth|the truth)", _right),
+    (
+        rf"(?P<x>{_NAME}) (?:says|claims|said|claimed|asserts|asserted|insists|insisted|believes|"
+        rf"thinks)(?: that)? (?P<p>.+)",
+        _told,
+    ),
+    (
+        rf"(?:what )?(?P<x>{_NAME})(?: (?:says|claims|said|claimed))? (?:is|was|tells|told)(?P<no> "
+        rf"not)? (?P<v>right|correct|true|wrong|false|mistaken|lying|untrue|incorrect|telling the "
+        rf"truth|the truth)",
+        _right,
+    ),
     (rf"(?P<x>{_NAME}) (?P<no>)(?P<v>lies|lied)", _right),
-    (rf"it (?:is|was)(?P<no> not)? (?P<a>(?:the )?[\w]+(?: [\w]+)?)", _it_was),
+    (r"it (?:is|was)(?P<no> not)? (?P<a>(?:the )?[\w]+(?: [\w]+)?)", _it_was),
     (r"(?P<no>not )?(?P<p>aa|[a-z])(?: is (?P<how>true|false|not true))?", _lettered),
-    (rf"(?:someone|somebody|something) (?P<p>(?!who|that|else|with|in)(?:is|has|can|{_DONE}|\w+s)\b.*)", lambda _, found: Every((), found["p"], True, True)),
-    (r"(?:the set )?(?P<a>\w+) is a subset of (?P<b>\w+)", lambda _, found: Every((f"is a member of {found['a']}",), f"is a member of {found['b']}")),
+    (
+        rf"(?:someone|somebody|something) (?P<p>(?!who|that|else|with|in)(?:is|has|can|{_DONE}|\w"
+        rf"+s)"
+        rf"\b.*)",
+        lambda _, found: Every((), found["p"], True, True),
+    ),
+    (
+        r"(?:the set )?(?P<a>\w+) is a subset of (?P<b>\w+)",
+        lambda _, found: Every((f"is a member of {found['a']}",), f"is a member of {found['b']}"),
+    ),
     (rf"(?:nobody|nothing|none) (?P<p>(?:is|are|has|can|{_DONE}|\w+s)\b.*)", _nobody),
-    (rf"only (?P<who>(?:the )?[\w-]+(?: \d+| [a-z])?) (?P<p>(?:is|has|can|may|knows|was|{_DONE}|\w+s)\b.*)", _only),
+    (
+        rf"only (?P<who>(?:the )?[\w-]+(?: \d+| [a-z])?) (?P<p>(?:is|has|can|may|knows|was|"
+        rf"{_DONE}|\w"
+        rf"+s)\b.*)",
+        _only,
+    ),
     (rf"everyone but (?P<who>{_NAME}) (?P<p>(?:is|has|can|may|was|{_DONE}|\w+s)\b.*)", _but),
     (
-        rf"(?P<how>exactly |at least |at most |only |no more than )?(?P<n>\d+|{_SMALL}|none|all|both|neither) of the "
+        rf"(?P<how>exactly |at least |at most |only |no more than )?(?P<n>\d+|{_SMALL}|none|all|"
+        rf"both|neither) of the "
         rf"(?P<of>\d+|{_SMALL}) (?P<kind>[\w-]+?)(?:es|s) (?P<p>(?:is|are|was|were|{_DONE})\b.*)",
         _pair_count,
     ),
     (
-        rf"(?P<a>{_NAME}) (?:is|was|are){NOT} (?:the |by far the )?(?P<rank>second |third )?-?(?P<word>(?:most|least) \w+|\w{{2,}}est)"
-        rf"(?: (?:one|person|child|of all|student|runner|building|thing|box|player|object|team|item|planet|city|river|member|boy|girl|man|woman))?"
+        rf"(?P<a>{_NAME}) (?:is|was|are){NOT} (?:the |by far the )?(?P<rank>second |third )"
+        rf"?-?(?P<word>(?:most|least) \w+|\w{{2,}}est)"
+        rf"(?: (?:one|person|child|of all|student|runner|building|thing|box|player|object|team|"
+        rf"item|planet|city|river|member|boy|girl|man|woman))?"
         rf"(?P<group> (?:of|in|among|on) [\w ]+)?",
         _most,
     ),
     (
-        rf"(?P<a>{_NAME}) (?P<verb>came|arrived|finished|started|left|ended|is|was|went|ended up|{_DONE})(?: in)? "
-        rf"(?P<rank>first|second|third|fourth|fifth|last|second to last)(?: place| in line| in the (?:race|queue|line)|of all)?",
+        rf"(?P<a>{_NAME}) (?P<verb>came|arrived|finished|started|left|ended|is|was|went|ended up|"
+        rf"{_DONE})(?: in)? "
+        rf"(?P<rank>first|second|third|fourth|fifth|last|second to last)(?: place| in line| in "
+        rf"the (?:race|queue|line)|of all)?",
         _ranked,
     ),
-    (rf"(?P<x>{_NAME}) (?:is|sits|stands|lies|was|are) (?:located |right |directly )?between (?P<a>{_NAME}) and (?P<b>{_NAME})", _between),
-    (rf"the (?P<r>[\w ]+?) (?:of|in) (?P<of>(?:the )?[\w ]+?) (?:is|was){NOT} (?P<v>[\w ]+)", _attribute),
+    (
+        rf"(?P<x>{_NAME}) (?:is|sits|stands|lies|was|are) (?:located |right |directly )?between "
+        rf"(?P<a>{_NAME}) and (?P<b>{_NAME})",
+        _between,
+    ),
+    (
+        rf"the (?P<r>[\w ]+?) (?:of|in) (?P<of>(?:the )?[\w ]+?) (?:is|was){NOT} (?P<v>[\w ]+)",
+        _attribute,
+    ),
     (rf"(?P<v>[\w ]+?) (?:is|was){NOT} the (?P<r>[\w ]+?) of (?P<of>(?:the )?[\w ]+)", _attribute),
     (rf"(?P<of>(?:the )?[\w ]+?)'s (?P<r>[\w ]+?) (?:is|was){NOT} (?P<v>[\w ]+)", _attribute),
     (rf"(?P<v>[\w ]+?) (?:is|was){NOT} (?P<of>(?:the )?[\w ]+?)'s (?P<r>[\w ]+)", _kin),
-    (rf"(?P<a>{_NAME}) (?:is|are|was)?{NOT} ?(?P<p>married to|met|meets|a sibling of|a twin of|a neighbour of|a friend of|a colleague of|next to|adjacent to|beside|opposite) (?P<b>{_NAME})", _married),
-)  # fmt: skip
+    (
+        rf"(?P<a>{_NAME}) (?:is|are|was)?{NOT} ?(?P<p>married to|met|meets|a sibling of|a twin of|"
+        rf"a "
+        rf"neighbour of|a friend of|a colleague of|next to|adjacent to|beside|opposite) "
+        rf"(?P<b>{_NAME})",
+        _married,
+    ),
+)
 """Tried early."""
 HOLDING = rules(
-    (rf"(?P<who>{_NAME}) (?P<verb>picks up|picked up|grabs|grabbed|grasps|grasped|takes|took|lifts|lifted|fetches|fetched|collects|collected) (?P<x>(?:the|a|an|his|her) [\w -]+?)(?: (?:from|off|out of|up) .+)?", _taken),
-    (rf"(?P<who>{_NAME}) (?:puts down|put down|drops|dropped|releases|released|lets go of|let go of|sets down|discards|discarded) (?P<x>the [\w -]+?)", _dropped),
-    (rf"(?P<who>{_NAME}) (?P<verb>gives|gave|hands|handed|passes|passed|sells|sold|lends|lent) (?P<x>(?:the|a|an|his|her) [\w -]+?) (?:over )?to (?P<to>{_NAME})", _gave),
-    (rf"(?P<who>{_NAME}) (?P<verb>gives|gave|hands|handed|passes|passed|sells|sold|lends|lent) (?P<to>[\w-]+) (?P<x>(?:the|a|an|his|her) [\w -]+)", _gave),
-    (rf"(?P<to>{_NAME}) (?P<verb>bought|purchased) (?P<x>(?:the|a|an|his|her) [\w -]+?) from (?P<who>{_NAME})", _gave),
-    (rf"(?P<who>{_NAME}) (?:is |are )?(?P<verb>holding|holds|contains|carrying|grips|gripping) (?P<x>(?:a|an|the|some) [\w -]+)", _filled),
-    (rf"(?P<who>{_NAME}) (?:(?:is|are|was|does|do|did) )?(?P<no>not )?(?:has|have|holds|holding|carries|carrying|owns) (?P<x>(?:the|his|her) [\w -]+?)(?: now)?", _has),
-    (rf"(?P<who>{_NAME}) (?:is |does |do )?not (?:hold|holds|holding|grasping|carrying|carry|grip|gripping|carries) (?:anything|any object)", _nothing_held),
-    (r"to (?P<p>\w+(?: .+?)?),? (?:you|one|a person|people|anyone) (?:needs?|requires?|must have|is obliged to have) (?P<x>(?:a|an|the) .+)", _needs),
-    (r"(?:you|one|a person|people|anyone) (?:needs?|requires?) (?P<x>(?:a|an|the) .+?) to (?P<p>\w+.*)", _needs),
-)  # fmt: skip
+    (
+        rf"(?P<who>{_NAME}) (?P<verb>picks up|picked up|grabs|grabbed|grasps|grasped|takes|took|"
+        rf"lifts|lifted|fetches|fetched|collects|collected) (?P<x>(?:the|a|an|his|her) [\w -]+?)"
+        rf"(?: "
+        rf"(?:from|off|out of|up) .+)?",
+        _taken,
+    ),
+    (
+        rf"(?P<who>{_NAME}) (?:puts down|put down|drops|dropped|releases|released|lets go of|let "
+        rf"go "
+        rf"of|sets down|discards|discarded) (?P<x>the [\w -]+?)",
+        _dropped,
+    ),
+    (
+        rf"(?P<who>{_NAME}) (?P<verb>gives|gave|hands|handed|passes|passed|sells|sold|lends|lent) "
+        rf"(?P<x>(?:the|a|an|his|her) [\w -]+?) (?:over )?to (?P<to>{_NAME})",
+        _gave,
+    ),
+    (
+        rf"(?P<who>{_NAME}) (?P<verb>gives|gave|hands|handed|passes|passed|sells|sold|lends|lent) "
+        rf"(?P<to>[\w-]+) (?P<x>(?:the|a|an|his|her) [\w -]+)",
+        _gave,
+    ),
+    (
+        rf"(?P<to>{_NAME}) (?P<verb>bought|purchased) (?P<x>(?:the|a|an|his|her) [\w -]+?) from "
+        rf"(?P<who>{_NAME})",
+        _gave,
+    ),
+    (
+        rf"(?P<who>{_NAME}) (?:is |are )?(?P<verb>holding|holds|contains|carrying|grips|gripping) "
+        rf"(?P<x>(?:a|an|the|some) [\w -]+)",
+        _filled,
+    ),
+    (
+        rf"(?P<who>{_NAME}) (?:(?:is|are|was|does|do|did) )?(?P<no>not )?(?:has|have|holds|holding|"
+        rf"carries|carrying|owns) (?P<x>(?:the|his|her) [\w -]+?)(?: now)?",
+        _has,
+    ),
+    (
+        rf"(?P<who>{_NAME}) (?:is |does |do )?not (?:hold|holds|holding|grasping|carrying|carry|"
+        rf"grip|"
+        rf"gripping|carries) (?:anything|any object)",
+        _nothing_held,
+    ),
+    (
+        r"to (?P<p>\w+(?: .+?)?),? (?:you|one|a person|people|anyone) (?:needs?|requires?|must "
+        r"have|"
+        r"is obliged to have) (?P<x>(?:a|an|the) .+)",
+        _needs,
+    ),
+    (
+        r"(?:you|one|a person|people|anyone) (?:needs?|requires?) (?P<x>(?:a|an|the) .+?) to "
+        r"(?P<p>\w"
+        r"+.*)",
+        _needs,
+    ),
+)
 VOICE = rules(
-    (rf"(?P<a>{_NAME}) (?P<verb>{_DONE}|[a-z]{{3,}}s) (?P<b>(?:the|a|an|his|her|its|their|my) [\w -]+)", _active),
+    (
+        rf"(?P<a>{_NAME}) (?P<verb>{_DONE}|[a-z]{{3,}}s) (?P<b>(?:the|a|an|his|her|its|their|my) "
+        rf"[\w "
+        rf"-]+)",
+        _active,
+    ),
     (rf"(?P<a>[\w'-]+(?: \d+)?) (?P<verb>{_DONE}) (?P<b>[\w'-]+(?: \d+)?)", _active),
-)  # fmt: skip
+)
 """Tried last."""

@@ -36,9 +36,11 @@ OPPOSITES = {
     "drained": "charged", "ill": "healthy", "sick": "healthy", "silent": "sounding",
     "illegal": "legal", "unhappy": "happy", "uncalibrated": "calibrated", "rough": "smooth",
     "heavy": "light", "old": "young", "expensive": "cheap", "loose": "tight",
-    "missing": "existing", "offline": "online", "idle": "running", "defective": "working", "down": "up",
-    "stopped": "running", "damaged": "working", "faulty": "working", "fine": "working", "intact": "working",
-    "false": "true", "late": "early", "outside": "inside", "unemployed": "employed", "odd": "even",
+    "missing": "existing", "offline": "online", "idle": "running", "defective": "working",
+    "down": "up",
+    "stopped": "running", "damaged": "working", "faulty": "working", "fine": "working",
+    "intact": "working",
+    "late": "early", "outside": "inside", "unemployed": "employed", "odd": "even",
 }  # fmt: skip
 """A word and the one whose denial it is."""
 GROUPS = tuple(
@@ -105,7 +107,8 @@ DIMENSIONS = {
     "shallower": ("depth", -1), "richer": ("wealth", 1), "poorer": ("wealth", -1),
     "stronger": ("strength", 1), "weaker": ("strength", -1), "brighter": ("light", 1),
     "dimmer": ("light", -1), "louder": ("volume", 1), "quieter": ("volume", -1),
-    "closer": ("distance", -1), "nearer": ("distance", -1), "farther": ("distance", 1), "further": ("distance", 1),
+    "closer": ("distance", -1), "nearer": ("distance", -1), "farther": ("distance", 1),
+    "further": ("distance", 1),
     "earlier": ("time", -1), "sooner": ("time", -1), "later": ("time", 1),
 }  # fmt: skip
 """Comparative, what it compares, and in which direction."""
@@ -143,7 +146,8 @@ UNITS: dict[str, tuple[str, int | Fraction]] = {
     "feet": ("length", Fraction(3048, 100)), "pounds": ("weight", Fraction(45_359, 100)),
     "points": ("score", 1),
     "lb": ("weight", Fraction(45_359, 100)), "hrs": ("duration", 3600), "v": ("tension", 1),
-    "kw": ("power", 1000), "mins": ("duration", 60), "kmh": ("speed", 1), "mph": ("speed", Fraction(160_934, 100_000)),
+    "kw": ("power", 1000), "mins": ("duration", 60), "kmh": ("speed", 1),
+    "mph": ("speed", Fraction(160_934, 100_000)),
     "m/s": ("speed", Fraction(18, 5)), "volt": ("tension", 1), "watt": ("power", 1),
     "kilo": ("weight", 1000), "kilos": ("weight", 1000), "months": ("duration", 2_629_800),
     "month": ("duration", 2_629_800), "pages": ("pages", 1), "floors": ("floors", 1),
@@ -163,16 +167,22 @@ CHANGING = frozenset(
 )
 """Verbs of events that may end what was said of the things they speak of."""
 VERBS = frozenset(
-    "need want like know end start begin last cost weigh open close stop run work leave arrive depart "
-    "fly swim sing rain happen occur contain include mean imply equal exceed show hold have carry own "
-    "eat drink live love hate play read write see use drive ride walk talk speak finish pass fail win "
+    "need want like know end start begin last cost weigh open close stop run work leave arrive "
+    "depart "
+    "fly swim sing rain happen occur contain include mean imply equal exceed show hold have carry "
+    "own "
+    "eat drink live love hate play read write see use drive ride walk talk speak finish pass fail "
+    "win "
     "lose buy sell pay earn save gain grow rise fall drop conduct float sink burn melt freeze boil "
-    "belong sit stand lie hang keep stay remain become turn move bring put give take get make do go "
+    "belong sit stand lie hang keep stay remain become turn move bring put give take get make do "
+    "go "
     "come find tell say ask answer think believe agree accept reject enter visit attend wear cover "
     "touch hit reach cross follow lead precede serve help teach learn study understand speak sleep "
-    "wake bark bite lay hatch breathe digest reflect absorb emit require allow permit prevent cause "
+    "wake bark bite lay hatch breathe digest reflect absorb emit require allow permit prevent "
+    "cause "
     "trigger ring sound beep blink spin rotate charge drain fill heat cool dry clean paint repair "
-    "respond produce store support connect join share prefer enjoy collect return count total".split()
+    "respond produce store support connect join share prefer enjoy collect return count "
+    "total".split()
 )
 """Verbs that are told from nouns by no ending."""
 IRREGULAR = {
@@ -182,17 +192,21 @@ IRREGULAR = {
         "run": "ran", "hold": "held", "sell": "sold", "get": "got", "give": "gave given",
         "buy": "bought", "make": "made", "sit": "sat", "stand": "stood", "eat": "ate eaten",
         "drink": "drank", "drive": "drove driven", "fly": "flew flown", "know": "knew known",
-        "win": "won", "bear": "bore born", "lose": "lost", "break": "broke", "wear": "wore", "speak": "spoke spoken",
+        "win": "won", "bear": "bore born", "lose": "lost", "break": "broke", "wear": "wore",
+        "speak": "spoke spoken",
         "sleep": "slept", "spend": "spent", "send": "sent", "keep": "kept", "fall": "fell fallen",
         "rise": "rose risen", "write": "wrote written", "meet": "met", "pay": "paid",
         "build": "built", "lead": "led", "catch": "caught", "teach": "taught", "bring": "brought",
-        "ring": "rang", "find": "found", "leave": "left", "say": "said", "tell": "told", "see": "saw seen",
+        "ring": "rang", "find": "found", "leave": "left", "say": "said", "tell": "told",
+        "see": "saw seen",
         "feel": "felt", "grow": "grew grown", "draw": "drew drawn", "ride": "rode ridden",
-        "shut": "shut", "cut": "cut", "hit": "hit", "put": "put", "set": "set", "blow": "blew blown",
+        "shut": "shut", "cut": "cut", "hit": "hit", "put": "put", "set": "set",
+        "blow": "blew blown",
         "hang": "hung", "light": "lit", "bite": "bit bitten", "hide": "hid hidden", "read": "read",
         "forget": "forgot forgotten", "freeze": "froze frozen", "throw": "threw thrown",
         "wake": "woke woken", "think": "thought", "lend": "lent", "feed": "fed", "shoot": "shot",
-        "seek": "sought", "fight": "fought", "bind": "bound", "lay": "laid", "hear": "heard", "sing": "sang", "swim": "swam", "choose": "chose chosen", "steal": "stole",
+        "seek": "sought", "fight": "fought", "bind": "bound", "lay": "laid", "hear": "heard",
+        "sing": "sang", "swim": "swam", "choose": "chose chosen", "steal": "stole",
     }.items()
     for past in pasts.split()
 }  # fmt: skip

@@ -170,7 +170,8 @@ def reporter_river(rng: random.Random) -> Thought:
     return Thought(
         [f"{a.capitalize()} is the longest river in the province.",
          f"{b.capitalize()}, another river in the province, is {n} km long."],
-        [f"{a.capitalize()} is more than {n - 1} km long.", f"{b.capitalize()} is shorter than {a}."],
+        [f"{a.capitalize()} is more than {n - 1} km long.",
+         f"{b.capitalize()} is shorter than {a}."],
         [f"{a.capitalize()} is only {n - 20} km long.", f"{b.capitalize()} is longer than {a}."],
     )  # fmt: skip
 
