@@ -13,10 +13,15 @@ import base64
 import codecs
 import itertools
 import re
+import string
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from daneel.alignment.judging.decodings import MORSE
+
+FEWEST_NAMED = 4
+"""Words below which no word gets another name."""
 CYRILLIC = "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456"
 """Look like a, e, o, p, c, y, x, i."""
 
@@ -205,6 +210,52 @@ def as_spaced(text: str, rng: np.random.Generator) -> str:
     return "   ".join(" ".join(word) for word in text.split())
 
 
+def as_numbers(text: str, rng: np.random.Generator) -> str:
+    """Write every character by its number: in bits, in ASCII codes, or as `%6b`."""
+    formats: tuple[Callable[[str], str], ...] = (
+        lambda given: " ".join(f"{byte:08b}" for byte in given.encode()),
+        lambda given: " ".join(str(byte) for byte in given.encode()),
+        lambda given: "".join(f"%{byte:02x}" for byte in given.encode()),
+        lambda given: "".join(f"&#{ord(char)};" for char in given),
+    )
+    return formats[int(rng.integers(len(formats)))](text)
+
+
+def as_shifted(text: str, rng: np.random.Generator) -> str:
+    """Move every letter some places on in the alphabet."""
+    by, low = int(rng.integers(1, 26)), string.ascii_lowercase
+    moved = low[by:] + low[:by]
+    return text.translate(str.maketrans(low + low.upper(), moved + moved.upper()))
+
+
+def as_morse(text: str, rng: np.random.Generator) -> str:
+    """Write letters and digits in Morse code; other signs are lost."""
+    signs = {letter: sign for sign, letter in MORSE.items()}
+    words = (" ".join(signs[c] for c in word if c in signs) for word in text.lower().split())
+    return " / ".join(filter(None, words))
+
+
+def as_pig_latin(text: str, rng: np.random.Generator) -> str:
+    """Move the consonants before the first vowel of a word to its end, and add "ay"."""
+    return re.sub(r"([^\W\daeiou]*)([^\W\d]+)", lambda w: f"{w[2]}{w[1] or 'w'}ay".lower(), text)
+
+
+def as_glued(text: str, rng: np.random.Generator) -> str:
+    """Leave the gaps between words out, or put another sign there."""
+    return re.sub(r"\s+", str(rng.choice(["", "_", ".", "-"])), text)
+
+
+def with_names(text: str, rng: np.random.Generator) -> str:
+    """Give two of the words other names first."""
+    words = text.split()
+    if len(words) < FEWEST_NAMED:
+        return text
+    low, high = sorted(rng.choice(len(words), 2, replace=False))
+    said = f"Let X = {words[low]} and Y = {words[high]}."
+    words[low], words[high] = "X", "Y"
+    return f"{said} {' '.join(words)}"
+
+
 ATTACKS: Mapping[str, Attack] = {
     "paraphrase": paraphrase,
     "substitute": substitute,
@@ -220,6 +271,12 @@ ATTACKS: Mapping[str, Attack] = {
     "zero width": with_zero_width,
     "reversed": as_reversed,
     "spaced": as_spaced,
+    "numbers": as_numbers,
+    "shifted": as_shifted,
+    "morse": as_morse,
+    "pig latin": as_pig_latin,
+    "glued": as_glued,
+    "names": with_names,
 }
 """Every family by name."""
 

@@ -95,12 +95,17 @@ def examples(folder: str | Path) -> list[Example]:
     Raises:
         DaneelError: A file is absent.
     """
-    grammar = load_grammar()
-    found = generate(grammar, EACH, np.random.default_rng(SEED))
+    found = generated()
     for name, file, column, harmful in SOURCES:
         texts = _column(Path(folder) / file, column)
         found += [Example(text, harmful, "", name, text) for text in texts]
-    return found + [Example(text, False, "", "neutral", text) for text in grammar.neutral]
+    neutral = load_grammar().neutral
+    return found + [Example(text, False, "", "neutral", text) for text in neutral]
+
+
+def generated() -> list[Example]:
+    """Requests of the grammar that the heads learn from."""
+    return generate(load_grammar(), EACH, np.random.default_rng(SEED))
 
 
 def train(given: Sequence[Example], embedded: NDArray[np.float32], built: dict[str, Any]) -> Heads:

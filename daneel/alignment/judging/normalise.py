@@ -1,31 +1,48 @@
 """What a text says under its disguise: the readings that a classifier of words should see.
 
-An attacker hides a request in an encoding (base64, hex, rot13, leetspeak, look-alike letters,
-invisible characters, reversed or spaced letters), inside a role-play wrapper, over several turns,
-or in a long harmless text. `readings` undoes them: it returns the plain text, every decoding that
-looks like language, and the parts of what is left. Layers judge all and keep the worst, so an
-added wrapper cannot lower a score. What cannot be read (other scripts, noise) is told by `opaque`.
+An attacker hides a request in an encoding (`decodings`: base64, Morse code, shifted letters and the
+like, one in another too), in look-alike letters or invisible characters, inside a role-play
+wrapper, over several turns or pieces, or in a long harmless text. `readings` undoes them: it
+returns the plain text, every decoding that looks like language, and the parts of what is left.
+Layers judge all and keep the worst, so an added wrapper cannot lower a score. What cannot be read
+(other scripts, noise) is told by `opaque`.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import codecs
 import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from importlib import resources
+
+from daneel.alignment.judging.decodings import english, segment, turned, unpacked, untagged
 
 LONGEST = 20_000
 """Characters that are read; the beginning and the end of anything longer."""
 SHORTEST_PART = 12
 """Characters below which a part of a text says too little to be judged alone."""
+DEEPEST = 3
+"""Encodings inside one another that are undone."""
+MOST_PIECES = 400
+"""Pieces of a text that are looked at for encodings."""
+MOST_DECODED = 12
+"""Decodings that are kept of each step."""
+MOST_NAMES = 12
+"""Names of a text that are replaced by what they stand for."""
+MOST_ASKED = 3
+"""Requests that are looked for inside a sentence."""
+FEWEST_TURNS = 3
+"""Sentences from which their runs of three are read too."""
+MOST_TURNS = 12
+"""Sentences up to which they are."""
 
 LEAST_ENGLISH = 0.25
 """Share of English words from which a text counts as read."""
+PLAIN = 0.75
+"""Share from which nothing needs to be turned back."""
+GAINED = 0.15
+"""Share that turning back must add."""
 FOREIGN = 4
 """Letters of other scripts that may say something."""
 
@@ -35,63 +52,80 @@ HOMOGLYPHS = str.maketrans(
     "aeopcyxikmtbhrdsjhqwaeopiuvktxnbmagil",
 )
 """Cyrillic, Greek and other letters, and the Latin ones that they look like."""
-LEET = str.maketrans("013457@$!|", "oleastasil")
-BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
-HEX = re.compile(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[\s,:]*){8,}")
-SPACED = re.compile(r"(?<!\w)(?:\w[ \-_.*·]+){4,}\w(?!\w)")
-LEET_WORD = re.compile(r"[\w@$!|]*[a-zA-Z][\w@$!|]*")
+
+UNUSUAL = str.maketrans(
+    "\u1d00\u0299\u1d04\u1d05\u1d07\ua730\u0262\u029c\u026a\u1d0a\u1d0b\u029f\u1d0d\u0274\u1d0f\u1d18\u0280\ua731\u1d1b\u1d1c\u1d20\u1d21\u028f\u1d22"
+    "\u0250\u0254\u01dd\u025f\u0183\u0265\u1d09\u027e\u029e\u026f\u0279\u0287\u028c\u028d\u028e",
+    "abcdefghijklmnoprstuvwyzacefghijkmrtvwy",
+)
+"""Small capitals, letters that stand on their heads, and what they are."""
+REGIONAL = {0x1F1E6 + place: letter for place, letter in enumerate("abcdefghijklmnopqrstuvwxyz")}
+"""Letters in boxes, which flags are made of."""
+SPACED = re.compile(r"(?<!\w)(?:\w[ \-_.*·|/\n,]+){4,}\w(?!\w)")
 SENTENCE = re.compile(r"(?<=[.?!;])\s+|\n+")
+PIECE = re.compile(r"(?<=[.?!;:])\s+|\n+|[\"“”«»`<>{}\[\]]+")
 QUOTED = re.compile(r"[\"“«`']([^\"”»`']{12,})[\"”»`']")
 ASSIGNED = re.compile(r"\b([a-z]\w*)\s*=\s*[\"']([^\"']*)[\"']", re.IGNORECASE)
+NAMED = re.compile(
+    r"[\"'<\[{$]*\b([A-Za-z]\w{0,15})\b[\"'>\]}]*\s*"
+    r"(?::=|=|\b(?:stands? for|means|is short for|is code for)\b)\s*"
+    r"(?:[\"'“]([^\"'”\n]{1,200})[\"'”]|([^\"'”=;,.\n]{2,60}?)(?=\s+and\s+\w+\s*=|[;,.\n]|$))"
+)
+ADDED = re.compile(r"[\"'”]\s*(?:\+|\.\.|&|\|\|)\s*[\"'“]")
+MARKS = re.compile(r"[\"“”]")
+LABEL = re.compile(
+    r"(?:^|\n|(?<=[.?!;,\"'”])\s+)(?:(?:part|piece|step|line|fragment|chunk|half|word|message)\s*)?"
+    r"(?:\d{1,2}|[ivx]{1,4}|one|two|three|four|five)\s*[.):=-]\s*",
+    re.IGNORECASE,
+)
+ASKING = re.compile(
+    r"(?<=[\s,])(?:how (?:to|do|does|can|could|would|should|i|you|one)|tell me|explain|describe|"
+    r"give me|show me|teach me|write|what|where|which|help me|instructions|steps)\b",
+    re.IGNORECASE,
+)
+"""Words that a request begins with, inside a sentence."""
 
 
 def readings(text: str) -> tuple[str, ...]:
-    """The plain text first, then what else it may say; no repetitions, never empty."""
+    """What a text may say: its whole readings and the parts of all of these.
+
+    No repetitions, never empty.
+    """
     found = wholes(text)
     parts = [part for reading in found for part in _parts(reading)]
-    return tuple(dict.fromkeys([*found, *filter(None, parts)]))
+    return _said([*found, *parts])
 
 
 def wholes(text: str) -> tuple[str, ...]:
     """The readings that are of the whole text: as it stands, decoded, and put together.
 
-    What takes a text apart itself (`plan.actions_in`) needs no more.
+    What takes a text apart itself (`plan.actions_in`) needs no more. A text that holds an encoding
+    is not read as it stands: its decoding says all that it says.
     """
     plain = clean(text)
-    found = [plain, *decoded(plain), *_joined(plain)]
-    return tuple(dict.fromkeys(filter(None, found))) or ("",)
+    every = [plain, *decoded(plain)]
+    found = [each for each in every if not any(unpacked(each))] or every
+    return _said([*found, *(each for given in found for each in _joined(given))])
 
 
 def clean(text: str) -> str:
     """Undo what changes only how letters look: width, look-alikes, invisible ones, gaps."""
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]}\n{text[-LONGEST // 2 :]}"
-    text = unicodedata.normalize("NFKC", text)
+    text = unicodedata.normalize("NFKC", untagged(text)).translate(REGIONAL)
     text = "".join(char for char in text if char in "\n\t\r" or _shown(char))
     text = _unspaced(" ".join(map(_latin, text.split(" "))))
     return re.sub(r"[^\S\n]+", " ", text).strip()
 
 
 def decoded(text: str) -> list[str]:
-    """Every decoding of a text that is more like English than the text is."""
-    found = []
-    for decode in (_base64, _hex):
-        if (reading := decode(text)) != text:
-            found.append(reading)
-    for decode in (_rot13, _reversed, _reversed_words, _unleet):
-        for given in (text, *found[:2]):
-            reading = decode(given)
-            if reading != given and english(reading) > english(given) + 0.15:
-                found.append(reading)
+    """Every decoding of a text, one inside another too, that is more like English than it is."""
+    found, layer = [], [text]
+    for _ in range(DEEPEST):
+        made = dict.fromkeys(each for given in layer for each in _once(given))
+        layer = [each for each in made if each not in (text, *found)][:MOST_DECODED]
+        found += layer
     return found
-
-
-def english(text: str) -> float:
-    """Share of a text's words that are common English ones, weighted by length, 0 .. 1."""
-    words = re.findall(r"[a-z']+", text.lower())
-    known = _known_words()
-    total = sum(map(len, words))
-    return sum(len(word) for word in words if word in known) / total if total else 0.0
 
 
 def opaque(text: str) -> bool:
@@ -105,6 +139,40 @@ def opaque(text: str) -> bool:
         return True
     sentences = [part for part in SENTENCE.split(plain) if part]
     return not all(map(_readable, sentences))
+
+
+def _said(found: Sequence[str]) -> tuple[str, ...]:
+    """What is English; all of it where nothing is.
+
+    What is not says nothing to a judge of English, and `opaque` tells that it was not read.
+    """
+    every = tuple(dict.fromkeys(filter(None, found))) or ("",)
+    return tuple(each for each in every if english(each) >= LEAST_ENGLISH) or every
+
+
+def _once(text: str) -> Iterator[str]:
+    """Decodings of one step: of the text, and of those of its pieces that are no English."""
+    yield from map(_tidy, unpacked(text))
+    yield from map(_tidy, _turned_back(text))
+    if len(pieces := dict.fromkeys(PIECE.split(text))) > 1:
+        for piece in itertools.islice(pieces, MOST_PIECES):
+            reading = max(_turned_back(piece), key=english, default="")
+            text = text.replace(piece, f" {reading} ") if reading else text
+        yield _tidy(text)
+
+
+@lru_cache(maxsize=1024)
+def _turned_back(text: str) -> tuple[str, ...]:
+    """Readings of letters that were turned, where there are enough of them to tell."""
+    share = english(text)
+    if share >= PLAIN or sum(map(str.isalpha, text)) < SHORTEST_PART:
+        return ()
+    return tuple(each for each in turned(text) if english(each) > share + GAINED)
+
+
+def _tidy(text: str) -> str:
+    """One space for each gap."""
+    return re.sub(r"[^\S\n]+", " ", text).strip()
 
 
 def _shown(char: str) -> bool:
@@ -124,50 +192,13 @@ def _foreign(word: str) -> int:
     return count if count > 1 else 0
 
 
-@lru_cache(maxsize=1)
-def _known_words() -> frozenset[str]:
-    """Common English words, shipped with the package."""
-    path = resources.files("daneel") / "configs" / "judging" / "words.txt"
-    return frozenset(path.read_text(encoding="utf-8").split())
-
-
 def _latin(word: str) -> str:
     """Replace look-alike letters in a word that mixes scripts, and drop accents."""
     if word.isascii():
         return word
-    changed = unicodedata.normalize("NFD", word.translate(HOMOGLYPHS))
+    changed = unicodedata.normalize("NFD", word.translate(HOMOGLYPHS).translate(UNUSUAL))
     bare = "".join(char for char in changed if unicodedata.category(char) != "Mn")
     return bare if bare.isascii() else word
-
-
-def _base64(text: str) -> str:
-    """Replace every run of base64 that holds text."""
-    return BASE64.sub(lambda run: _unpacked(run[0], _from_base64), text)
-
-
-def _from_base64(run: str) -> bytes:
-    """Decode a run of either alphabet, padded or not."""
-    bare = run.rstrip("=").translate(str.maketrans("-_", "+/"))
-    return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
-
-
-def _hex(text: str) -> str:
-    """Replace every run of hexadecimal bytes that holds text."""
-    return HEX.sub(lambda run: _unpacked(run[0], _from_hex), text)
-
-
-def _from_hex(run: str) -> bytes:
-    """Decode bytes written together, apart, or with prefixes (0x6b)."""
-    return bytes.fromhex("".join(re.findall(r"[0-9a-fA-F]{2}", re.sub(r"0x|\\x", " ", run))))
-
-
-def _unpacked(run: str, decode: Callable[[str], bytes]) -> str:
-    """Decode a run where that gives printable text; otherwise leave it."""
-    try:
-        found = decode(run).decode("utf-8")
-    except (ValueError, binascii.Error):
-        return run
-    return f" {clean(found)} " if found.isprintable() and " " in found.strip() else run
 
 
 def _unspaced(text: str) -> str:
@@ -178,55 +209,43 @@ def _unspaced(text: str) -> str:
 def _spell(run: str) -> str:
     """Join one run of single letters."""
     if re.search(r"\w {2,}\w", run):
-        return " ".join(re.sub(r"[ \-_.*·]", "", word) for word in re.split(r" {2,}", run))
-    return _segment(re.sub(r"[ \-_.*·]", "", run))
-
-
-def _segment(letters: str) -> str:
-    """Put spaces back between words: the split with the fewest, longest known words."""
-    known, size = _known_words(), len(letters)
-    lower = letters.lower()
-    best: list[tuple[float, int]] = [(0.0, 0)] + [(float("inf"), 0)] * size
-    for end in range(1, size + 1):
-        for start in range(max(0, end - 20), end):
-            word = lower[start:end]
-            cost = 1.0 if word in known else 1.5 + 1.5 * len(word)
-            best[end] = min(best[end], (best[start][0] + cost, start))
-    words: list[str] = []
-    while size:
-        words.append(letters[best[size][1] : size])
-        size = best[size][1]
-    return " ".join(reversed(words))
-
-
-def _rot13(text: str) -> str:
-    return codecs.decode(text, "rot13")
-
-
-def _reversed(text: str) -> str:
-    return text[::-1]
-
-
-def _reversed_words(text: str) -> str:
-    return " ".join(word[::-1] for word in text.split())
-
-
-def _unleet(text: str) -> str:
-    """Read digits and signs inside words as the letters they look like."""
-    return LEET_WORD.sub(lambda word: word[0].translate(LEET), text)
+        return " ".join(re.sub(r"\W|_", "", word) for word in re.split(r" {2,}", run))
+    return segment(re.sub(r"\W|_", "", run))
 
 
 def _joined(text: str) -> Iterator[str]:
-    """Join what is given in pieces: `a = "..."; b = "..."`, or quoted fragments."""
+    """Join what is given in pieces: `a = "..."; b = "..."`, `"..." + "..."`, part 1, part 2."""
     pieces = [value for _, value in ASSIGNED.findall(text)]
     if len(pieces) > 1:
         yield " ".join(" ".join(pieces).split())
+    if ADDED.search(text):
+        yield from (_tidy(MARKS.sub("", ADDED.sub(gap, text))) for gap in ("", " "))
+    labelled = LABEL.split(text)
+    if len(labelled) > 2:
+        yield _tidy(" ".join(part.strip(" \n\"'“”,;") for part in labelled[1:]))
+    yield from _replaced(text)
+
+
+def _replaced(text: str) -> Iterator[str]:
+    """Put in the place of every name what it was said to stand for."""
+    named = {name: (quoted or bare).strip() for name, quoted, bare in NAMED.findall(text)}
+    rest = NAMED.sub(" ", text)
+    for name, value in list(named.items())[:MOST_NAMES]:
+        rest = re.sub(rf"[<\[{{$]*\b{re.escape(name)}\b[>\]}}]*", lambda _, v=value: v, rest)
+    if named and (found := _tidy(rest.strip(" .,;\n"))) and any(v in found for v in named.values()):
+        yield found
 
 
 def _parts(text: str) -> Iterator[str]:
-    """Sentences, pairs of neighbours and quotations of a text that has several."""
+    """Sentences, runs of neighbours, quotations and requests inside a text that has several."""
     sentences = [part.strip() for part in SENTENCE.split(text) if part and part.strip()]
     if len(sentences) > 1:
         yield from (part for part in sentences if len(part) >= SHORTEST_PART)
         yield from (f"{first} {second}" for first, second in itertools.pairwise(sentences))
-    yield from (found.strip() for found in QUOTED.findall(text))
+    if FEWEST_TURNS <= len(sentences) <= MOST_TURNS:
+        yield from (" ".join(sentences[at : at + 3]) for at in range(len(sentences) - 2))
+    for sentence in sentences[:MOST_PIECES]:
+        asked = itertools.islice(ASKING.finditer(sentence), MOST_ASKED)
+        yield from (sentence[found.start() :] for found in asked)
+    pieces = {value for _, value in ASSIGNED.findall(text)}
+    yield from (found.strip() for found in QUOTED.findall(text) if found not in pieces)

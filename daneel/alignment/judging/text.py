@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from daneel.alignment.judging import heads
 from daneel.alignment.judging.features import Encode, encode, marks
 from daneel.alignment.judging.heads import Heads
-from daneel.alignment.judging.normalise import opaque, readings
+from daneel.alignment.judging.normalise import clean, opaque, readings
 from daneel.alignment.judging.record import Judgement, Record
 
 REFUSED = 0.5
@@ -49,7 +49,8 @@ class TextLayer:
         found = []
         for record, texts in zip(records, read, strict=True):
             worst = max((at[text] for text in texts), key=lambda index: scores[index])
-            judged = self._judgement(texts, unique[worst], float(scores[worst]), clauses[worst])
+            plain = unique[worst] == clean(record.instruction)
+            judged = self._judgement(plain, unique[worst], float(scores[worst]), clauses[worst])
             found.append(_unread(record, judged))
         return found
 
@@ -61,9 +62,9 @@ class TextLayer:
         logits = self.heads.logits(embedded, marks(texts))
         return np.exp(-np.logaddexp(0, -logits)), self.heads.clause_of(embedded)
 
-    def _judgement(self, texts: Sequence[str], worst: str, score: float, clause: str) -> Judgement:
-        """The judgement of the worst reading."""
-        how = "" if worst == texts[0] else ", one reading of the instruction,"
+    def _judgement(self, plain: bool, worst: str, score: float, clause: str) -> Judgement:
+        """The judgement of the worst reading, which may be the instruction as it stands."""
+        how = "" if plain else ", one reading of the instruction,"
         said = f"The words {_short(worst)!r}{how} score {score:.2f} of 1 for harm."
         if score < REFUSED:
             return Judgement("allow", score, "", self.name, (said,))

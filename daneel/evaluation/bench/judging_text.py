@@ -27,6 +27,7 @@ PARTS = Registry(
     Entry("constitution", f"{_HERE}_constitution:measure", "votes against majority vote (L-1)"),
     Entry("chat", f"{_HERE}_chat:measure", "harm in words on unseen data"),
     Entry("public", f"{_HERE}_public:measure", "harm in words on the sets of --public"),
+    Entry("suites", f"{_HERE}_suites:measure", "harmless instructions of our own suites"),
     Entry("attacks", f"{_HERE}_attacks:measure", "the verdict under every disguise"),
     Entry("iterate", f"{_HERE}_iterate:measure", "red-teaming, rules, fresh attacks (L-3)"),
 )
@@ -98,7 +99,7 @@ def figure(
         row=row,
         measure=measure,
         subject=subject,
-        figure=value,
+        figure=float(value),
         unit=unit,
         seconds=0.0,
         threshold=threshold,

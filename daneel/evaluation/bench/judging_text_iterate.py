@@ -9,16 +9,17 @@ bar: the same for requests of templates that the red team never drew from.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
 from daneel.alignment.judging.grammar import Example, Grammar, Template, load_grammar
 from daneel.alignment.judging.iterate import IterAlign, RuledLayer, missed, red_team
-from daneel.alignment.judging.record import Record
+from daneel.alignment.judging.record import Judgement, Layer, Record
 from daneel.alignment.judging.text import TextLayer
 from daneel.evaluation.bench.judging_text import Options, figure
-from daneel.evaluation.bench.judging_text_chat import Corpus
+from daneel.evaluation.bench.judging_text_chat import BATCH, Corpus
 from daneel.evaluation.evidence import Evidence
 from daneel.evaluation.statistics import bootstrap_interval
 
@@ -26,22 +27,43 @@ ROW = "L-3"
 CYCLES = 3
 ATTACKS = 400
 """Tried in a cycle, and again afresh."""
-SAFE = 4
-"""Requests drawn from each harmless template."""
+DRAWN = 2
+"""Requests drawn from each template."""
+
+
+class Remembered:
+    """A layer that judges every instruction once: rules change, what is below them does not."""
+
+    def __init__(self, layer: Layer) -> None:
+        """Start without memories."""
+        self.layer, self.name = layer, layer.name
+        self._said: dict[str, Judgement] = {}
+
+    def judge(self, records: Sequence[Record]) -> list[Judgement]:
+        """The layer's judgements, in batches."""
+        fresh = list(
+            dict.fromkeys(r.instruction for r in records if r.instruction not in self._said)
+        )
+        for start in range(0, len(fresh), BATCH):
+            texts = fresh[start : start + BATCH]
+            self._said |= zip(
+                texts, self.layer.judge([Record(text) for text in texts]), strict=True
+            )
+        return [self._said[record.instruction] for record in records]
 
 
 def measure(options: Options) -> list[Evidence]:
     """Three seeds, three cycles each."""
     corpus = Corpus.make()
     fold = corpus.folds() == 0
-    layer = TextLayer(corpus.train(~fold))
+    layer = Remembered(TextLayer(corpus.without(0)))
     unseen = {item.template for item, out in zip(corpus.examples, fold, strict=True) if out}
     seeds = options.seeds[:3]
     runs = [_run(layer, load_grammar(), unseen, seed) for seed in seeds]
     return _records(np.array(runs), seeds)
 
 
-def _run(layer: TextLayer, grammar: Grammar, unseen: set[str], seed: int) -> list[list[float]]:
+def _run(layer: Layer, grammar: Grammar, unseen: set[str], seed: int) -> list[list[float]]:
     """Per cycle: closed, closed of templates never drawn, over-refusal gained (pp), rules."""
     rng = np.random.default_rng(seed)
     # whatever is harmless may check rules; only templates that the heads never saw are attacked
@@ -75,10 +97,10 @@ def _attacks(
 
 
 def _texts(grammar: Grammar, templates: list[Template], rng: np.random.Generator) -> list[Example]:
-    return [grammar.expand(item, rng) for item in templates for _ in range(SAFE)]
+    return [grammar.expand(item, rng) for item in templates for _ in range(DRAWN)]
 
 
-def _over_refusal(layer: TextLayer | RuledLayer, safe: list[Example]) -> float:
+def _over_refusal(layer: Layer, safe: list[Example]) -> float:
     """Share of harmless requests that are not allowed."""
     said = layer.judge([Record(item.text) for item in safe])
     return float(np.mean([item.verdict != "allow" for item in said]))
