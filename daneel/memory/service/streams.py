@@ -71,6 +71,7 @@ async def serve_queries(
     context: Any,
     ask: Callable[[Any], Coroutine[Any, Any, Any]],
     credits: int,
+    stop: asyncio.Event,
 ) -> None:
     """Answer every query as soon as it is ready, in whatever order.
 
@@ -79,6 +80,7 @@ async def serve_queries(
         context: The call; replies are written to it.
         ask: Makes the reply of a query.
         credits: Queries that may be unanswered.
+        stop: Set when no more should be taken: those that were are answered, the stream ends.
     """
     running = set[asyncio.Task[Any]]()
     ready: asyncio.Queue[asyncio.Task[Any] | None] = asyncio.Queue()
@@ -90,13 +92,16 @@ async def serve_queries(
         if ended and not running:
             ready.put_nowait(None)
 
-    async def read() -> None:
-        nonlocal ended
+    async def take() -> None:
         async for request in requests:
             used.take()
             task = asyncio.create_task(ask(request))
             running.add(task)
             task.add_done_callback(finished)
+
+    async def read() -> None:
+        nonlocal ended
+        await _first(take(), stop.wait())
         ended = True
         if not running:
             ready.put_nowait(None)
@@ -130,6 +135,18 @@ class _Credits:
 
     def give(self, count: int) -> None:
         self._left += count
+
+
+async def _first(*jobs: Coroutine[Any, Any, Any]) -> None:
+    """Run all until one of them ends, and fail as that one does; the others are stopped."""
+    tasks = [asyncio.ensure_future(job) for job in jobs]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def _together(*jobs: Coroutine[Any, Any, None]) -> None:
