@@ -116,7 +116,8 @@ class DistributedMemory(Closing):
         def starter(shard: int) -> Callable[[RemoteMemory], PendingHits]:
             return lambda server: server.start_search(asked[rows[shard]], k, where)
 
-        found = search_all([(self._shards[shard], starter(shard)) for shard in busy])
+        asking = [(self._shards[shard], starter(shard)) for shard in busy]
+        found = search_all(asking, self._streams.together())
         parts = [(rows[shard], hits) for shard, hits in zip(busy, found, strict=True)]
         return gather(parts, len(asked), k)
 

@@ -13,8 +13,10 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import grpc
@@ -40,8 +42,28 @@ class StreamLoop:
         """Start it."""
         self.loop = asyncio.new_event_loop()
         self._lock, self._ended = threading.Lock(), False
+        self._held = threading.local()
         self._thread = threading.Thread(target=self._run, name="memory-streams", daemon=True)
         self._thread.start()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Queries that this thread sends inside leave with the end of the block, by one wake-up."""
+        self._held.jobs = jobs = list[Callable[[], None]]()
+        try:
+            yield
+        finally:
+            self._held.jobs = None
+            if jobs:
+                self.loop.call_soon_threadsafe(_do_all, jobs)
+
+    def post(self, job: Callable[[], None]) -> None:
+        """Do something there soon."""
+        jobs = getattr(self._held, "jobs", None)
+        if jobs is None:
+            self.loop.call_soon_threadsafe(job)
+        else:
+            jobs.append(job)
 
     def run(self, job: Coroutine[Any, Any, Any]) -> None:
         """Do something there, to its end; nothing once the loop has ended."""
@@ -64,6 +86,11 @@ class StreamLoop:
     def _run(self) -> None:
         self.loop.run_forever()
         self.loop.close()
+
+
+def _do_all(jobs: Sequence[Callable[[], None]]) -> None:
+    for job in jobs:
+        job()
 
 
 class StreamError(grpc.RpcError):
@@ -120,7 +147,7 @@ class Asked(Future[Any]):
 
 
 class QueryStream:
-    """One stream to one server. Everything but `ask` happens on the loop."""
+    """One stream to one server; lives on the loop."""
 
     def __init__(
         self,
@@ -146,10 +173,6 @@ class QueryStream:
         self._reading: asyncio.Task[None] | None = None
         self._opens_at, self._closed = 0.0, False
 
-    def ask(self, asked: Asked) -> None:
-        """Send a query, from any thread."""
-        self._loop.call_soon_threadsafe(self._send, asked)
-
     async def close(self) -> None:
         """End it; what is on its way fails as with a channel that is closed."""
         self._closed = True
@@ -157,7 +180,8 @@ class QueryStream:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
 
-    def _send(self, asked: Asked) -> None:
+    def send(self, asked: Asked) -> None:
+        """Send a query, or have it asked by a call."""
         if self._credits < 1 or asked.left_s <= 0:
             self._open_soon()
             self._call(asked)
@@ -251,7 +275,7 @@ class StreamedMemory(RemoteMemory):
             if stream is None:
                 self._ask_alone(each)
             else:
-                stream.ask(each)
+                self._streams.post(partial(stream.send, each))
         return calls
 
     def _ask_alone(self, asked: Asked) -> None:

@@ -82,40 +82,33 @@ async def serve_queries(
         credits: Queries that may be unanswered.
         stop: Set when no more should be taken: those that were are answered, the stream ends.
     """
-    running = set[asyncio.Task[Any]]()
-    ready: asyncio.Queue[asyncio.Task[Any] | None] = asyncio.Queue()
-    used, ended = _Credits(credits), False
+    running, used = set[asyncio.Task[None]](), _Credits(credits)
+    writing, failed = asyncio.Lock(), asyncio.Event()
 
-    def finished(task: asyncio.Task[Any]) -> None:
-        running.discard(task)
-        ready.put_nowait(task)
-        if ended and not running:
-            ready.put_nowait(None)
+    async def answer(request: Any) -> None:
+        reply = await ask(request)
+        reply.credits = 1
+        async with writing:
+            used.give(1)
+            await context.write(reply)
+
+    def finished(task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task.exception() is None:
+            running.discard(task)
+        else:
+            failed.set()  # kept among the running ones, where its error is found
 
     async def take() -> None:
         async for request in requests:
             used.take()
-            task = asyncio.create_task(ask(request))
+            task = asyncio.create_task(answer(request))
             running.add(task)
             task.add_done_callback(finished)
 
-    async def read() -> None:
-        nonlocal ended
-        await _first(take(), stop.wait())
-        ended = True
-        if not running:
-            ready.put_nowait(None)
-
-    async def reply() -> None:
-        while (task := await ready.get()) is not None:
-            answer = await task
-            answer.credits = 1
-            used.give(1)
-            await context.write(answer)
-
     await context.write(message("QueryReply")(credits=credits))
     try:
-        await _together(read(), reply())
+        await _first(take(), stop.wait(), failed.wait())
+        await asyncio.gather(*running)
     finally:
         for task in running:
             task.cancel()
