@@ -180,6 +180,11 @@ class QueryStream:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
 
+    @property
+    def ready(self) -> bool:
+        """Whether it can take a query now."""
+        return self._credits > 0
+
     def send(self, asked: Asked) -> None:
         """Send a query, or have it asked by a call."""
         if self._credits < 1 or asked.left_s <= 0:
@@ -261,6 +266,11 @@ class StreamedMemory(RemoteMemory):
         if self._credentials is None:
             return grpc.aio.insecure_channel(self.address.target, self._options)
         return grpc.aio.secure_channel(self.address.target, self._credentials, self._options)
+
+    @property
+    def streaming(self) -> bool:
+        """Whether a search that starts now goes through the stream."""
+        return self._stream is not None and self._stream.ready
 
     def close(self) -> None:
         """Let go of the stream and the connection."""
