@@ -210,7 +210,7 @@ class QueryStream:
         try:
             stream = methods()["QueryStream"].on(channel)
             self._stream = stream(timeout=STREAM_S, metadata=self._metadata)
-            while (reply := await self._stream.read()) is not grpc.aio.EOF:
+            async for reply in self._stream:
                 self._take(reply)
         except grpc.RpcError:
             pass  # a call of its own will meet the same trouble, and say so

@@ -2,13 +2,20 @@
 
 While the engine commits, further writes gather; all that wait go into the next commit, and each is
 acknowledged when its commit is kept. Order of arrival is order of effect.
+
+Callers who wait for their acknowledgement come back just after a commit, one by one: a commit that
+began with the first of them would leave the rest to a second one, and each would wait for both. So
+a commit waits a moment, a small part of what the last one took, for as many writes as there were
+(as PostgreSQL's commit_delay and commit_siblings). A caller alone waits for nobody, and streams are
+not waited for: they send the next batches while the last ones are committed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,10 +23,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daneel.memory.check import check_ids
+from daneel.memory.check import check_ids, check_metadata, check_vectors
 from daneel.memory.protocol import VectorStore
 from daneel.memory.service import wire
 from daneel.memory.service.room import Room
+
+PATIENCE = 0.1
+"""How long a commit may wait for more writes, of what the last one took."""
+
+WORTH_S = 0.001
+"""A shorter wait brings nobody: commits without fsync are over before a caller is back."""
 
 Outcome = int | Exception
 """Rows removed by a delete, 0 for a push; or why it was not done."""
@@ -48,6 +61,7 @@ Write = Push | Delete
 class _Waiting:
     write: Write
     ends: float
+    streamed: bool
     done: asyncio.Future[int] = field(default_factory=lambda: asyncio.Future())
 
 
@@ -75,6 +89,8 @@ class WriteQueue:
         self._commit_rows, self._observe = commit_rows, observe
         self._waiting: deque[_Waiting] = deque()
         self._worker: asyncio.Task[None] | None = None
+        self._enough = asyncio.Event()
+        self._expected, self._patience_s = 0, 0.0
 
     async def write(self, write: Write, ends: float, wait: bool) -> int:
         """Do a write; it is kept when this returns, the rows that a delete removed.
@@ -90,8 +106,10 @@ class WriteQueue:
             TimeoutError: The deadline passed before its turn came.
         """
         await self._room.enter(len(write.ids), wait)
-        item = _Waiting(write, ends)
+        item = _Waiting(write, ends, streamed=wait)
         self._waiting.append(item)
+        if _callers(self._waiting) >= self._expected:
+            self._enough.set()
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
         return await item.done
@@ -99,6 +117,7 @@ class WriteQueue:
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
+            await self._gather()
             items, began = self._next(loop.time()), loop.time()
             writes = [item.write for item in items]
             outcomes = await loop.run_in_executor(self._pool, apply, self._store, writes)
@@ -107,7 +126,17 @@ class WriteQueue:
             self._room.leave(rows, seconds)
             for item, outcome in zip(items, outcomes, strict=True):
                 _settle(item.done, outcome)
+            self._expected = _callers(items) + _callers(self._waiting)
+            self._patience_s = PATIENCE * seconds
         self._worker = None
+
+    async def _gather(self) -> None:
+        """Wait for as many callers as there were last time, for a moment."""
+        self._enough.clear()
+        if self._patience_s >= WORTH_S and _callers(self._waiting) < self._expected:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._patience_s):
+                    await self._enough.wait()
 
     def _next(self, now: float) -> list[_Waiting]:
         """The first write and those of its kind right behind it, up to the size of a commit."""
@@ -128,6 +157,10 @@ class WriteQueue:
         return items
 
 
+def _callers(items: Iterable[_Waiting]) -> int:
+    return sum(not item.streamed for item in items)
+
+
 def _settle(done: asyncio.Future[int], outcome: Outcome) -> None:
     if done.done():
         return
@@ -143,11 +176,36 @@ def apply(store: VectorStore, writes: Sequence[Write]) -> list[Outcome]:
         try:
             _push_together(store, [each for each in writes if isinstance(each, Push)])
             return [0] * len(writes)
-        except (ValueError, LookupError):
-            pass  # Nothing was written. One of them is wrong: find it by doing each alone.
+        except (ValueError, LookupError):  # Nothing was written. One of them is wrong.
+            return _apart(store, writes)
         except Exception as error:
             return [error] * len(writes)
     return [_apply_one(store, write) for write in writes]
+
+
+def _apart(store: VectorStore, writes: Sequence[Write]) -> list[Outcome]:
+    """The wrong ones alone, for their errors; the others together still."""
+    right = [isinstance(each, Push) and _fits(store, each) for each in writes]
+    if all(right):
+        return [_apply_one(store, write) for write in writes]
+    together = apply(store, [write for write, good in zip(writes, right, strict=True) if good])
+    rest = iter(together)
+    return [
+        next(rest) if good else _apply_one(store, write)
+        for write, good in zip(writes, right, strict=True)
+    ]
+
+
+def _fits(store: VectorStore, push: Push) -> bool:
+    """Whether a store would take it."""
+    try:
+        found = check_vectors("vectors", wire.unpack(push.vectors), store.dim)
+        entries = wire.unpack_metadata(push.metadata, len(push.ids))
+        if entries is not None:
+            check_metadata(entries, len(push.ids))
+        return len(check_ids(push.ids)) == len(found)
+    except (ValueError, LookupError):
+        return False
 
 
 def _apply_one(store: VectorStore, write: Write) -> Outcome:

@@ -78,7 +78,8 @@ def test_answers_are_those_of_calls(
         ThreadPoolExecutor(8) as pool,
     ):
         streaming(store)
-        for options in ({}, {"where": {"n": {"lt": 7}}}, {"bare": True}):
+        kinds: list[dict[str, Any]] = [{}, {"where": {"n": {"lt": 7}}}, {"bare": True}]
+        for options in kinds:
             found = store.start_search(queries, 3, **options).result()
             assert_hits(found, calls.search(queries, 3, **options))
         parts = list(pool.map(lambda at: ask(store, at % 20), range(100)))
