@@ -131,7 +131,7 @@ def time_of_day(text: str) -> Fraction | None:
     return Fraction(3600 * (hour + later) + 60 * int(found[2] or 0))
 
 
-_MONTHS = dict(zip(
+_MONTHS: dict[str, int] = dict(zip(
     "january february march april may june july august september october november december".split(),
     (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334), strict=True,
 ))  # fmt: skip
@@ -149,7 +149,8 @@ def _date(text: str) -> Fraction | None:
     found = _DATE.fullmatch(text)
     if found is None:
         return None
-    day = _MONTHS[found["m"] or found["m2"]] + int(found["d"] or found["d2"] or 1) - 1
+    month: str = found["m"] or found["m2"]
+    day = _MONTHS[month] + int(found["d"] or found["d2"] or 1) - 1
     return Fraction(86_400 * day + YEAR_S * int(found["y"] or 0))
 
 

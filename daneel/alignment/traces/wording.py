@@ -108,6 +108,12 @@ _STATE = "|".join(
         reverse=True,
     )
 )
+_MEASURED = {
+    "weighs": {"more": "heavier", "less": "lighter"},
+    "costs": {"more": "more expensive", "less": "cheaper"},
+    "lasts": {"longer": "longer", "shorter": "shorter", "more": "longer", "less": "shorter"},
+}
+"""`weighs 2 kg more than` is `is 2 kg heavier than`."""
 _STATUS = r"(?:status|state|level|reading|condition|position|value|location|colou?r)"
 _BEEN = r"(?:is|are|was|were|has been|have been|had been|got|gets|is being|was being)"
 _IRREGULAR = "|".join(sorted(IRREGULAR, key=len, reverse=True))
@@ -625,20 +631,7 @@ _REWRITES = (
     (
         r"\b(weighs|costs|measures|lasts|takes|scored|earned|paid) (\S+ \w+) (more|less|longer|"
         r"shorter) than\b",
-        lambda m: (
-            f"is {m[2]} "
-            + {
-                "weighs": {"more": "heavier", "less": "lighter"},
-                "costs": {"more": "more expensive", "less": "cheaper"},
-                "lasts": {
-                    "longer": "longer",
-                    "shorter": "shorter",
-                    "more": "longer",
-                    "less": "shorter",
-                },
-            }.get(m[1], {}).get(m[3], m[3])
-            + " than"
-        ),
+        lambda m: f"is {m[2]} {_MEASURED.get(m[1], {}).get(m[3], m[3])} than",
     ),
     (
         r"\b(?:weighs|weigh) (more|less) than (?=[a-z])",

@@ -153,10 +153,11 @@ def test_a_plane_that_overflows_cuts_nothing() -> None:
 
 def test_a_norm_whose_epsilon_hangs_on_the_precision_is_refused_in_float64() -> None:
     """With eps None torch takes 2e-16 in float64: bounds with that of float32 were wrong."""
-    module = nn.Sequential(nn.Linear(2, 3), nn.RMSNorm(3), nn.Linear(3, 1)).double()
+    first = nn.Linear(2, 3)
     with torch.no_grad():
-        module[0].weight.mul_(1e-9)
-        module[0].bias.zero_()
+        first.weight.mul_(1e-9)
+        first.bias.zero_()
+    module = nn.Sequential(first, nn.RMSNorm(3), nn.Linear(3, 1)).double()
     low, high = -torch.ones(2), torch.ones(2)
     with pytest.raises(NoBoundError, match="eps None"):
         output_bounds(module, low, high)
