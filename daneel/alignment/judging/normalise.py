@@ -72,6 +72,7 @@ NAMED = re.compile(
     r"(?:[\"'“]([^\"'”\n]{1,200})[\"'”]|([^\"'”=;,.\n]{2,60}?)(?=\s+and\s+\w+\s*=|[;,.\n]|$))"
 )
 ADDED = re.compile(r"[\"'”]\s*(?:\+|\.\.|&|\|\|)\s*[\"'“]")
+MARKS = re.compile(r"[\"“”]")
 LABEL = re.compile(
     r"(?:^|\n|(?<=[.?!;,\"'”])\s+)(?:(?:part|piece|step|line|fragment|chunk|half|word|message)\s*)?"
     r"(?:\d{1,2}|[ivx]{1,4}|one|two|three|four|five)\s*[.):=-]\s*",
@@ -218,8 +219,7 @@ def _joined(text: str) -> Iterator[str]:
     if len(pieces) > 1:
         yield " ".join(" ".join(pieces).split())
     if ADDED.search(text):
-        yield ADDED.sub("", text)
-        yield _tidy(ADDED.sub(" ", text))
+        yield from (_tidy(MARKS.sub("", ADDED.sub(gap, text))) for gap in ("", " "))
     labelled = LABEL.split(text)
     if len(labelled) > 2:
         yield _tidy(" ".join(part.strip(" \n\"'“”,;") for part in labelled[1:]))
