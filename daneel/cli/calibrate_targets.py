@@ -36,7 +36,8 @@ def _defaults(options: Options) -> dict[str, float]:
     if options.robot in shipped():
         recipe = load_recipe(options.robot)
         return dict(recipe.robot(recipe.columns()).defaults)
-    from daneel.agents.calibration.mujoco_model import hinges, load_robot
+    from daneel.agents.calibration.mujoco_model import load_robot
+    from daneel.agents.calibration.mujoco_source import hinges
 
     path = Path(options.robot)
     joints = options.joints or hinges(path)

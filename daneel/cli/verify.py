@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import os
+import pickle
+import select
 import signal
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import tyro
 
@@ -25,6 +28,9 @@ SPARE = 0.3
 
 LEAST = 0.05
 """Seconds that a search gets even where loading has used up the timeout."""
+
+UP = "the time was up in the middle of a step"
+"""Said where no search could end by itself."""
 
 CERTIFICATES = "certificates"
 """Folder of a run in which proofs are kept."""
@@ -92,15 +98,84 @@ def run(options: Options) -> int:
         return 0
     question = options.vnnlib or options.property
     if options.onnx is not None and question is not None:
-        found = verify_files(options.onnx, question, options.timeout, _seconds_alive())
+        onnx, used = options.onnx, _seconds_alive()
+        named = {"onnx": str(onnx), "vnnlib": str(question)}
+        found = _in_time(
+            lambda: verify_files(onnx, question, options.timeout, used), options.timeout, named
+        )
     else:
-        found = _verify_run(options)
+        found = _in_time(lambda: _verify_run(options), options.timeout, {"run": str(options.run)})
     if options.json:
         print(json.dumps(found))
     else:
         print("\n".join(_lines(found)))
         print(found["verdict"])
     return 0
+
+
+def _in_time(
+    work: Callable[[], dict[str, Any]], timeout: float, named: dict[str, Any]
+) -> dict[str, Any]:
+    """The facts that `work` finds, or unknown when the time is up, whatever it is doing then.
+
+    The work is done by a forked process: loading a library and one large product are single calls
+    that no alarm of Python's interrupts, but the process that waits can always answer. Where torch
+    is loaded already (its threads do not survive a fork) or nothing forks, the work is done here.
+    """
+    if not hasattr(os, "fork") or "torch" in sys.modules or threading.active_count() > 1:
+        return work()
+    sys.stdout.flush()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _answer(work, writing)
+    os.close(writing)
+    try:
+        answer = _received(reading, timeout - _seconds_alive() - LEAST)
+    finally:
+        os.close(reading)
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    if answer is None:
+        return {**named, **_unknown(UP), "seconds": round(_seconds_alive(), 3)}
+    if isinstance(answer, BaseException):
+        raise answer
+    if answer == b"":
+        raise DaneelError(
+            "The process that verifies was ended from outside. Expected it to answer; most often "
+            "the memory ran out. Type the command again with a smaller network or box."
+        )
+    return answer
+
+
+def _answer(work: Callable[[], dict[str, Any]], pipe: int) -> NoReturn:
+    """In the child: what was found, or the error, goes through the pipe; nothing is torn down."""
+    try:
+        answer: Any = work()
+    except BaseException as error:
+        answer = error
+    try:
+        data = pickle.dumps(answer)
+    except Exception:
+        data = pickle.dumps(DaneelError(str(answer)))
+    with os.fdopen(pipe, "wb") as file:
+        file.write(data)
+    os._exit(0)
+
+
+def _received(pipe: int, seconds: float) -> Any:
+    """The child's answer; None where the time is up, no bytes where it ended without one."""
+    deadline, data = time.perf_counter() + max(seconds, LEAST), b""
+    while True:
+        ready, _, _ = select.select([pipe], [], [], max(deadline - time.perf_counter(), 0.0))
+        if not ready:
+            return None
+        part = os.read(pipe, 65536)
+        if not part:
+            return pickle.loads(data) if data else b""
+        data += part
 
 
 class _TimeUpError(BaseException):
@@ -146,7 +221,7 @@ def verify_files(onnx: Path, question: Path, timeout: float, used: float = 0.0) 
         with _alarm(timeout - used - SPARE / 2):
             found = _verdict(onnx, question, timeout, began)
     except _TimeUpError:
-        found = _unknown("the time was up in the middle of a step")
+        found = _unknown(UP)
     seconds = round(time.perf_counter() - began, 3)
     return {"onnx": str(onnx), "vnnlib": str(question), **found, "seconds": seconds}
 

@@ -2,8 +2,9 @@
 
 from daneel.training.candidates import agent_weights, build_candidate
 from daneel.training.config import TrainConfig, from_data, parse, plan, resolve
+from daneel.training.entry import train
 from daneel.training.loading import load_agent, load_seen_range
-from daneel.training.loop import TrainResult, train
+from daneel.training.loop import TrainResult
 from daneel.training.progress import Progress, ProgressLine
 from daneel.training.released_env import ReleasedAgent
 from daneel.training.replay import Replay, memory_bytes

@@ -26,10 +26,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
@@ -45,9 +43,11 @@ from daneel.config import to_dict
 from daneel.envs import make_single
 from daneel.errors import ConfigError
 from daneel.training.baseline_env import RecordedEnv
+from daneel.training.baseline_streams import LibraryReplay, Streams
 from daneel.training.collector import FinishedEpisode, SeenRange
 from daneel.training.config import TrainConfig
 from daneel.training.critic_term import CriticEnv
+from daneel.training.evaluator import Evaluator
 from daneel.training.interrupt import Interrupt
 from daneel.training.loop import OnProgress, Trainer, TrainResult
 from daneel.training.ram import check_memory
@@ -76,7 +76,7 @@ def train_baseline(
     with library.untouched_generators():
         trainer = BaselineTrainer(config, on_progress or (lambda progress: None))
         try:
-            with Interrupt() as interrupt:  # as in `loop._train`
+            with Interrupt() as interrupt:  # as in `entry._train`
                 if resume:
                     run = RunFolder.open(config.out)
                 else:
@@ -131,7 +131,7 @@ class BaselineTrainer(Trainer):
         self._updates = 0
         self._due = {name: every for name, every in self._intervals().items() if every}
         self._saved_at = None
-        self._eval_envs = []
+        self._evaluator = Evaluator(config)
         self._returns = deque(maxlen=_RECENT_EPISODES)
         self._eval_return = None
         self._enough = 0
@@ -269,87 +269,6 @@ class _Follower(BaseCallback):
     def _on_step(self) -> bool:
         self._trainer.after_decision(self.locals["infos"])
         return True
-
-
-class Streams:
-    """Where the library's collecting stands: its environments, and the generators it draws from.
-
-    Args:
-        envs: The training environments.
-        seen: The range of the observations that they share.
-        model: The library's algorithm.
-    """
-
-    def __init__(self, envs: list[RecordedEnv], seen: SeenRange, model: BaseAlgorithm) -> None:
-        """Nothing is reset yet."""
-        self.seen = seen
-        self._envs, self._model = envs, model
-        self._going_back: Mapping[str, Any] | None = None
-
-    def start(self) -> None:
-        """Nothing to do: `learn` begins the first episodes."""
-
-    @property
-    def decisions(self) -> int:
-        """Decisions so far, over all environments."""
-        return self._model.num_timesteps
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything between two rounds that is neither weights nor replay."""
-        return {
-            "envs": [env.state_dict() for env in self._envs],
-            "seen": self.seen.state_dict(),
-            "episode_starts": np.array(self._model._last_episode_starts),
-            "noise": library.pack_noise(self._model),
-            "generators": library.pack_generators(self._model),
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back there when `learn` begins; until then only the environments are told."""
-        self._going_back = state
-        self.seen.load_state_dict(state["seen"])
-        for env, saved in zip(self._envs, state["envs"], strict=True):
-            env.restore(saved)
-
-    @property
-    def is_going_back(self) -> bool:
-        """Whether the generators are still to be put back."""
-        return self._going_back is not None
-
-    def after_first_reset(self) -> None:
-        """`learn` takes the observations of its first reset for beginnings of episodes."""
-        if self._going_back is not None:
-            self._model._last_episode_starts = np.array(self._going_back["episode_starts"], bool)
-
-    def go_back(self) -> None:
-        """Last of all: whatever the library drew while it began again is forgotten."""
-        assert self._going_back is not None
-        library.unpack_noise(self._model, self._going_back["noise"])
-        library.unpack_generators(self._going_back["generators"], self._model)
-        self._going_back = None
-
-
-class LibraryReplay:
-    """The library's replay as part of a checkpoint; on-policy algorithms have none to keep."""
-
-    def __init__(self, model: BaseAlgorithm, nbytes: int) -> None:
-        """Take the replay of `model`, which is `nbytes` large when full."""
-        self.nbytes = nbytes
-        self._replay: ReplayBuffer | None = getattr(model, "replay_buffer", None)
-
-    @property
-    def capacity(self) -> int | None:
-        """Transitions over all environments; None without a replay."""
-        return None if self._replay is None else self._replay.buffer_size * self._replay.n_envs
-
-    def state_dict(self) -> dict[str, Any]:
-        """Transitions and where the next one goes."""
-        return {} if self._replay is None else library.pack_replay(self._replay)
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` returned."""
-        if self._replay is not None:
-            library.unpack_replay(self._replay, dict(state))
 
 
 def _is_undefined(name: str, value: float) -> bool:

@@ -14,31 +14,26 @@ learned. With `gate` set, what a checkpoint does not pass is taken back
 
 from __future__ import annotations
 
-import copy
-import os
-import warnings
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
-import torch
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 
-from daneel.agents import AGENTS, Agent, build
+from daneel.agents import Agent, build
 from daneel.alignment.judging import CriticRLHF
 from daneel.config import to_dict
-from daneel.envs import goal_relabel, make_from_config, make_single
-from daneel.errors import CheckpointError, ConfigError, NonFiniteError
+from daneel.envs import goal_relabel
+from daneel.errors import NonFiniteError
 from daneel.training import checkpoint
-from daneel.training.changes import changed_fields
+from daneel.training.changes import refuse_changes, warn_of_forgetting
 from daneel.training.collector import Collector
-from daneel.training.config import TrainConfig, from_data, resolve
+from daneel.training.config import TrainConfig
 from daneel.training.critic_term import CriticVectorEnv
+from daneel.training.evaluator import Evaluator
 from daneel.training.gating import CheckpointGate, Judged
 from daneel.training.interrupt import Interrupt
 from daneel.training.offline import open_offline
@@ -46,7 +41,7 @@ from daneel.training.progress import Progress
 from daneel.training.ram import check_memory
 from daneel.training.recorder import Recorder
 from daneel.training.replay import Replay, memory_bytes, saving_bytes
-from daneel.training.rollout import EpisodeResult, RolloutStopped, run_episodes
+from daneel.training.rollout import EpisodeResult
 from daneel.training.run_folder import RunFolder
 from daneel.training.seeding import agent_seed, generator
 from daneel.training.sizes import Sizes, measure
@@ -56,7 +51,6 @@ from daneel.world_models import Batch
 
 OnProgress = Callable[[Progress], None]
 
-_EVAL_ENVS = 10  # evaluation episodes side by side: a batch of ten costs little more than one
 _SHOW_SECONDS = 0.2
 _RECENT_EPISODES = 10
 _OFFLINE_CHECKPOINTS = 10
@@ -82,70 +76,6 @@ class TrainResult:
     """Share of the loop's own work in the time of training."""
     notes: tuple[str, ...] = ()
     """Commands of the tracker to type next."""
-
-
-def train(
-    config: TrainConfig[Any] | None = None,
-    *,
-    resume: bool | str | os.PathLike[str] = False,
-    on_progress: OnProgress | None = None,
-) -> TrainResult:
-    """Train, or go on with a training.
-
-    Args:
-        config: What to train. May be None when `resume` is a run folder: then it is the folder's.
-        resume: False makes a new run folder; True goes on in `config.out`; a path goes on there.
-        on_progress: Called a few times a second.
-
-    Raises:
-        DaneelError: Anything the user can mend; nothing is half-written and the last checkpoint is
-            kept.
-    """
-    if resume is False:
-        if config is None:
-            raise ConfigError("There is nothing to train. Expected a configuration or `resume`.")
-        config = resolve(config)
-    else:
-        config = _resumed_config(config, resume)
-    torch.set_num_threads(config.threads)
-    if getattr(AGENTS.load(config.agent.name), "native_learn", False):
-        if config.logs:
-            raise ConfigError(
-                f"agent is {config.agent.name!r}, which learns by itself and from no logs. Expected"
-                " the pessimist. Leave --agent out, or --logs."
-            )
-        from daneel.training.baseline_loop import train_baseline
-
-        return train_baseline(config, resume=resume is not False, on_progress=on_progress)
-    return _train(config, resume is not False, on_progress or (lambda progress: None))
-
-
-def _resumed_config(
-    config: TrainConfig[Any] | None, resume: bool | str | os.PathLike[str]
-) -> TrainConfig[Any]:
-    path = config.out if resume is True and config is not None else resume
-    if not isinstance(path, str | os.PathLike):
-        raise ConfigError("resume is True without a folder. Expected `config.out` or a path.")
-    stored = RunFolder.open(path).config()
-    wanted = stored if config is None else to_dict(config)
-    return resolve(from_data({**wanted, "out": os.fspath(path)}))
-
-
-def _train(config: TrainConfig[Any], resume: bool, on_progress: OnProgress) -> TrainResult:
-    assert config.out is not None
-    env = make_from_config(config.env)
-    try:
-        trainer = Trainer(config, env, on_progress)
-        with Interrupt() as interrupt:  # from here on: a folder that exists can be resumed
-            with _folder(config, resume) as run:
-                return trainer.run(run, interrupt, resume)
-    finally:
-        env.close()
-
-
-def _folder(config: TrainConfig[Any], resume: bool) -> RunFolder:
-    assert config.out is not None
-    return RunFolder.open(config.out) if resume else RunFolder.create(config.out, to_dict(config))
 
 
 class Trainer:
@@ -192,7 +122,7 @@ class Trainer:
         self._state: dict[str, Any] | None = None
         self._due = {name: every for name, every in self._intervals().items() if every}
         self._saved_at: int | None = None
-        self._eval_envs: list[gym.Env[Any, Any]] = []
+        self._evaluator = Evaluator(config)
         self._returns: deque[float] = deque(maxlen=_RECENT_EPISODES)
         self._eval_return: float | None = None
         self._enough = 0  # evaluations in a row that reached `stop_return`
@@ -233,8 +163,7 @@ class Trainer:
                 self._start()
             self._loop()
         finally:
-            for env in self._eval_envs:
-                env.close()
+            self._evaluator.close()
             notes = tracker.finish()
         return TrainResult(
             run=run,
@@ -391,23 +320,9 @@ class Trainer:
         """Episodes without exploration, or None when an interrupt came in between."""
         self._show("evaluating", now=True)
         self._watch.lap("logging")
-        count = min(self.config.eval_episodes, _EVAL_ENVS)
-        if not self._eval_envs:
-            self._eval_envs = [make_single(self.config.env) for _ in range(count)]
-        state = copy.deepcopy(self.agent.state_dict())
         try:
-            return run_episodes(
-                self.agent,
-                self.config.env,
-                self.config.eval_episodes,
-                self.config.seed,
-                envs=self._eval_envs,
-                should_stop=lambda: bool(self._interrupt),
-            )
-        except RolloutStopped:
-            return None
+            return self._evaluator.run(self.agent, should_stop=lambda: bool(self._interrupt))
         finally:
-            self.agent.load_state_dict(state)
             self._watch.lap("eval")
 
     def _show(self, activity: str, now: bool = False, sizes: Sizes | None = None) -> None:
@@ -441,7 +356,7 @@ class Trainer:
         results = self._run_episodes()
         if results is None:
             return None
-        space: Any = self._eval_envs[0].observation_space, self._eval_envs[0].action_space
+        space = self._evaluator.spaces
         seen = self.collector.seen.state_dict()
         judged = self._gate.judge(self.agent, space, seen, results, self.step)
         last = None if judged.report.passed else self._gate.last_released()
@@ -497,8 +412,8 @@ class Trainer:
         path = self._run_folder.checkpoint()
         tree = checkpoint.load(path)
         progress = tree["progress"]
-        self._refuse_changes(path, progress)
-        self._warn_of_forgetting(progress["config"]["steps"])
+        refuse_changes(self._run_folder, path, progress, self.config, self._spaces)
+        warn_of_forgetting(self._run_folder, progress, self.config, self.replay.capacity)
         self.agent.load_state_dict(tree["agent"])
         self.replay.load_state_dict(tree["replay"])
         self.collector.load_state_dict(progress["collector"])
@@ -515,30 +430,3 @@ class Trainer:
         self._run_folder.truncate_metrics(progress["metrics_bytes"])
         self._run_folder.write_config(to_dict(self.config))
         self._watch.load_state_dict(progress["watch"])
-
-    def _refuse_changes(self, path: Path, progress: Mapping[str, Any]) -> None:
-        changes = changed_fields(progress["config"], to_dict(self.config))
-        changes |= {
-            f"the {name} space of {self.config.env.id}": (progress["spaces"][name], now)
-            for name, now in self._spaces.items()
-            if progress["spaces"][name] != now
-        }
-        for name, (then, now) in changes.items():
-            raise CheckpointError(
-                f"The checkpoint {str(path)!r} was made with {name} = {then!r}, but now it is"
-                f" {now!r}. A resumed run must be the same run. Set it back in"
-                f" {self._run_folder.config_path}, or begin another run with `daneel train`."
-            )
-
-    def _warn_of_forgetting(self, steps: int) -> None:
-        """A replay that held all of the run's first `steps` may be too small for those of now."""
-        capacity, repeat = self.replay.capacity, self.config.env.action_repeat
-        if capacity is None or not steps // repeat <= capacity < self.config.steps // repeat:
-            return
-        warnings.warn(
-            f"The replay of {self._run_folder.path} keeps the {capacity} rows that it was given for"
-            f" {steps} steps: of {self.config.steps} steps the oldest will be forgotten. The size"
-            " of a run's replay does not change. To keep all, begin another run with"
-            f" `daneel train PRESET --steps {self.config.steps}`.",
-            stacklevel=2,
-        )

@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from daneel.agents import Performer
-from daneel.envs import EnvConfig, make_single, scored_at_end
+from daneel.envs import EnvConfig, make_for_scores, scored_at_end
 from daneel.errors import ConfigError, NonFiniteError
 from daneel.training.seeding import evaluation_seed
 
@@ -99,7 +99,7 @@ def run_episodes(
     runner = _Runner(agent, env_config, episodes, seed, max_steps, render is not None)
     if envs is not None:
         return runner.run(envs[:episodes], should_stop)
-    envs = [make_single(env_config, render=render) for _ in range(min(num_envs, episodes))]
+    envs = [make_for_scores(env_config, render=render) for _ in range(min(num_envs, episodes))]
     try:
         return runner.run(envs, should_stop)
     finally:

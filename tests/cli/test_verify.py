@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -130,3 +132,25 @@ def test_two_workers_answer_in_order(files: Path) -> None:
     names = ("holds", "bad", "broken")
     found = list(verify_many([(files / "n.onnx", files / f"{n}.vnnlib", 90.0) for n in names], 2))
     assert [item["verdict"] for item in found] == ["holds", "unknown", "violated"]
+
+
+def test_the_time_is_kept_by_whoever_waits(tmp_path: Path) -> None:
+    """A call that no alarm interrupts is ended from outside; errors and answers come through."""
+    script = """
+import sys, time
+from daneel.cli.verify import _in_time, _seconds_alive
+began = _seconds_alive()
+found = _in_time(lambda: pow(7, 10**8) and {}, began + 1.5, {"onnx": "n"})
+assert found["verdict"] == "unknown" and found["onnx"] == "n", found
+assert _seconds_alive() < began + 4.5, _seconds_alive() - began
+assert _in_time(lambda: {"verdict": "holds"}, began + 600, {}) == {"verdict": "holds"}
+try:
+    _in_time(lambda: 1 // 0, began + 600, {})
+except ZeroDivisionError:
+    print("kept")
+assert "torch" not in sys.modules
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout.strip() == "kept", done.stderr

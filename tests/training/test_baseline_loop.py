@@ -17,12 +17,11 @@ from daneel.agents import AGENTS
 from daneel.agents.baselines import SB3Agent
 from daneel.envs import EnvConfig, make_single
 from daneel.errors import CheckpointError, ConfigError, MemoryBudgetError, NonFiniteError
-from daneel.training import checkpoint
+from daneel.training import TrainResult, checkpoint, train
 from daneel.training.baseline_env import RecordedEnv
 from daneel.training.collector import SeenRange
 from daneel.training.config import TrainConfig
 from daneel.training.loading import load_agent, load_seen_range
-from daneel.training.loop import TrainResult, train
 from daneel.training.progress import Progress
 from daneel.training.rollout import run_episodes
 from daneel.training.seeding import agent_seed

@@ -16,10 +16,10 @@ from daneel.agents import AGENTS
 from daneel.alignment.judging import CriticRLHF, Trajectory
 from daneel.envs import EnvConfig, make_from_config, make_single
 from daneel.errors import CheckpointError, ConfigError
+from daneel.training import train
 from daneel.training.config import TrainConfig
 from daneel.training.critic_term import CriticEnv, CriticVectorEnv, EpisodeCritic
 from daneel.training.loading import load_agent
-from daneel.training.loop import train
 
 PUSH, GEARS = "tests/Push-v0", "tests/Gears-v0"
 STEPS = 20

@@ -32,7 +32,7 @@ from daneel.training import (
     run_episodes,
     train,
 )
-from daneel.training.loop import changed_fields
+from daneel.training.changes import changed_fields
 from tests.training.children import metrics, tiny_config, train_in_child
 from tests.training.tiny_agent import TinyAgent
 

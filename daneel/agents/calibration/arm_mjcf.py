@@ -1,8 +1,9 @@
 """A planar arm as MJCF, for MuJoCo and whatever reads its files.
 
-Mass, centre of mass, inertia, damping, armature and Coulomb friction are carried over. A rise of
-friction at low speed, load-dependent friction and the smooth edge of the Coulomb term are not in
-MJCF and are left out. Rotors count as armature, without their small coupling to the link before.
+Mass, centre of mass, inertia, damping, armature and Coulomb friction are carried over; what
+rises at low speed or with the load stands below `custom`, for `joint_friction`. The smooth edge of
+the Coulomb term is not in MJCF and is left out. Rotors count as armature, without their small
+coupling to the link before.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from daneel.agents.calibration.arm import PlanarArm
+from daneel.agents.calibration.friction_targets import written
 
 DEPTH = 0.2
 """Moments about the other two axes as a share of the planar one: the arm never turns about them."""
@@ -29,7 +31,7 @@ def arm_mjcf(arm: PlanarArm, values: Mapping[str, float]) -> str:
     lines += ["  " * (len(arm.joints) - depth + 1) + "</body>" for depth in range(len(arm.joints))]
     lines += ["  </worldbody>", "  <actuator>"]
     lines += [f'    <motor name="{joint}" joint="{joint}"/>' for joint in arm.joints]
-    return "\n".join([*lines, "  </actuator>", "</mujoco>", ""])
+    return "\n".join([*lines, "  </actuator>", f"{written(known)}</mujoco>", ""])
 
 
 def _link(arm: PlanarArm, known: Mapping[str, float], depth: int, joint: str) -> list[str]:

@@ -245,7 +245,8 @@ def _save_fit(fit: Fit, path: Path) -> None:
 
 def _save_model(calibration: Calibration, folder: Path) -> str:
     """Writes model.xml and model.urdf; says why there is no URDF where there is none."""
-    from daneel.agents.calibration.mujoco_model import MujocoRobot, compiled
+    from daneel.agents.calibration.mujoco_model import MujocoRobot
+    from daneel.agents.calibration.mujoco_source import compiled
     from daneel.agents.calibration.urdf import urdf
 
     simulator, path = calibration.problem.simulator, folder / "model.xml"
@@ -259,7 +260,7 @@ def _save_model(calibration: Calibration, folder: Path) -> str:
     else:
         return "none: this robot is no tree of bodies"
     try:
-        replace_text(folder / "model.urdf", urdf(model))
+        replace_text(folder / "model.urdf", urdf(model, values=calibration.values))
     except CalibrationError as error:
         return f"none: {error}"
     return "model.urdf"

@@ -9,6 +9,7 @@ import mujoco as _mujoco
 import numpy as np
 
 from daneel.agents.calibration import inertia
+from daneel.agents.calibration.friction_targets import FIELDS as FRICTION
 from daneel.agents.calibration.simulator import signal_targets
 
 mujoco: Any = _mujoco  # its enums and classes are in no type stub
@@ -95,6 +96,8 @@ def model_targets(model: Any, joints: tuple[str, ...]) -> dict[str, float]:
 
 
 def _set_joint(model: Any, name: str, field: str, value: float) -> None:
+    if field in FRICTION:
+        return  # moves with every step: no number of the model
     joint = model.joint(name)
     dof = joint.dofadr[0]
     if field == "springref":

@@ -6,22 +6,24 @@ so. A base with a free joint that the log does not name is held fixed, as on a b
 
 Targets: joint/J/{damping, armature, frictionloss, stiffness, springref}, actuator/J/{kp, kd, gain},
 body/B/{mass, com_x, com_y, com_z} and its pseudo-inertia, geom/G/{friction, solref_time,
-solref_damping}, option/world/gravity. A body's mass scales its inertia with it.
+solref_damping}, option/world/gravity. A body's mass scales its inertia with it. Those of friction
+at low speed and under load, joint/J/{stribeck, stribeck_speed, load_friction}, are in no field of
+MuJoCo's: see `joint_friction`.
 """
 
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import mujoco as _mujoco
 import numpy as np
-from mujoco import rollout as mujoco_rollout
 
+from daneel.agents.calibration.friction_targets import FIELDS, written
+from daneel.agents.calibration.joint_friction import JointFriction
 from daneel.agents.calibration.mujoco_fields import (
     SETTERS,
     actuator_of,
@@ -29,9 +31,17 @@ from daneel.agents.calibration.mujoco_fields import (
     model_targets,
     set_body,
 )
+from daneel.agents.calibration.mujoco_source import (
+    make_drivable,
+    read_spec,
+    state_inertias,
+    take_friction,
+)
+from daneel.agents.calibration.mujoco_steps import take_steps
 from daneel.agents.calibration.problem import CalibrationError, Floats
 from daneel.agents.calibration.simulator import Values
 from daneel.agents.calibration.windows import Windows
+from daneel.files import replace_text
 
 mujoco: Any = _mujoco  # its enums and classes are in no type stub
 
@@ -39,6 +49,8 @@ Step = Callable[[Floats, Floats, Floats, Floats], tuple[Floats, Floats]]
 """q, dq, command, extra torque [B, J] to the next q and dq; see `residual_actuator`."""
 CHUNK = 512
 """Rollouts whose states are held in memory at once."""
+MEMORY = 2**28
+"""Bytes that models may take where every rollout needs its own."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +71,16 @@ class MujocoRobot:
     @property
     def defaults(self) -> Mapping[str, float]:
         """Every target with its nominal value."""
-        return {**model_targets(self.model, self.joints), **self.nominal}
+        return {**model_targets(self.model, self.joints), **self._frictions, **self.nominal}
 
     def simulate(
         self, values: Values, q: Floats, dq: Floats, actions: Floats, windows: Windows
     ) -> Floats:
         """Positions after every step [N, W, T + 1, J]; see `Simulator`."""
         count, many, width = q.shape
-        models = [self._candidate(values, n) for n in range(count)]
+        chosen = [self._chosen(values, n) for n in range(count)]
+        models = [self.apply(one) for one in chosen]
+        frictions = [self.friction(model, one) for model, one in zip(models, chosen, strict=True)]
         sub = max(1, round(windows.dt / self.model.opt.timestep))
         for model in models:
             model.opt.timestep = windows.dt / sub
@@ -78,15 +92,20 @@ class MujocoRobot:
         drive = np.broadcast_to(np.nan_to_num(actions), (count, *actions.shape[1:]))
         out = np.empty((count * many, windows.steps + 1, width))
         flat_q, flat_dq = q.reshape(-1, width), dq.reshape(-1, width)
-        for at in range(0, count * many, CHUNK):
-            rows = np.arange(at, min(at + CHUNK, count * many))
-            chosen = [models[row // many] for row in rows]
+        chunk = max(1, min(CHUNK, MEMORY // self.model.nbuffer))
+        for at in range(0, count * many, chunk):
+            rows = np.arange(at, min(at + chunk, count * many))
+            each = [models[row // many] for row in rows]
+            friction = JointFriction.stack([frictions[row // many] for row in rows])
             control = drive[rows // many, rows % many]
             out[rows, 0] = flat_q[rows]
-            out[rows, 1:] = self._roll(chosen, flat_q[rows], flat_dq[rows], control, sub)
+            out[rows, 1:] = self._roll(each, friction, flat_q[rows], flat_dq[rows], control, sub)
         return out.reshape(count, many, -1, width)
 
-    def _roll(self, models: list[Any], q: Floats, dq: Floats, control: Floats, sub: int) -> Floats:
+    def _roll(
+        self, models: list[Any], friction: JointFriction, q: Floats, dq: Floats, control: Floats,
+        sub: int,
+    ) -> Floats:  # fmt: skip
         """Positions after each of T steps [B, T, J]; NaN where MuJoCo gave up."""
         model = self.model
         start = np.zeros((len(q), mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS)))
@@ -95,15 +114,24 @@ class MujocoRobot:
         start[:, 1 + model.nq + self._dofs] = dq
         held = np.zeros((len(q), control.shape[1] * sub, model.nu))
         held[:, :, self._actuators] = np.repeat(control, sub, axis=1)
-        mujoco.set_mju_user_warning(lambda message: None)  # else a log file appears where one works
-        try:
-            states, _ = mujoco_rollout.rollout(models, mujoco.MjData(model), start, held)
-        finally:
-            mujoco.set_mju_user_warning(None)
-        found = np.array(states)[:, sub - 1 :: sub]
+        found = take_steps(models, start, held, friction)[:, sub - 1 :: sub]
         clock = (np.arange(found.shape[1]) + 1) * sub * models[0].opt.timestep
         lost = ~(np.abs(found[:, :, 0] - clock) < 1e-6)  # the clock stands still after a reset
         return np.where(lost[:, :, None], np.nan, found[:, :, 1 + self._addresses])
+
+    def friction(self, model: Any, values: Mapping[str, float]) -> JointFriction:
+        """Friction at low speed and under load of one of this robot's models.
+
+        Args:
+            model: What `apply` made of the same targets.
+            values: Targets.
+        """
+        return JointFriction.of(model, {**self._frictions, **self.nominal, **values})
+
+    @property
+    def _frictions(self) -> dict[str, float]:
+        """Friction targets with the values that change nothing."""
+        return {f"joint/{n}/{field}": plain for n in self.joints for field, plain in FIELDS.items()}
 
     @property
     def _addresses(self) -> np.ndarray:
@@ -117,7 +145,9 @@ class MujocoRobot:
     def _actuators(self) -> np.ndarray:
         return np.array([actuator_of(self.model, name) for name in self.joints])
 
-    def _candidate(self, values: Values, number: int) -> Any:
+    def _chosen(self, values: Values, number: int) -> dict[str, float]:
+        """Targets of one candidate."""
+
         def one(value: Floats) -> float:
             chosen = np.ravel(value[number])
             if np.ptp(chosen) > 0:
@@ -127,7 +157,7 @@ class MujocoRobot:
                 )
             return float(chosen[0])
 
-        return self.apply({key: one(value) for key, value in values.items()})
+        return {key: one(value) for key, value in values.items()}
 
     def apply(self, values: Mapping[str, float]) -> Any:
         """A copy of the model with these targets."""
@@ -153,6 +183,7 @@ class MujocoRobot:
             dt: The row in seconds.
         """
         model, joints = self.apply(values), (self._addresses, self._dofs, self._actuators)
+        friction = self.friction(model, values)
         sub = max(1, round(dt / model.opt.timestep))
         model.opt.timestep = dt / sub
         addresses, dofs, actuators = joints
@@ -166,10 +197,8 @@ class MujocoRobot:
             start[:, 1 + addresses], start[:, 1 + model.nq + dofs] = q, dq
             held = np.zeros((len(q), sub, model.nu + model.nv))
             held[:, :, actuators], held[:, :, model.nu + dofs] = command[:, None], extra[:, None]
-            states, _ = mujoco_rollout.rollout(
-                [model] * len(q), mujoco.MjData(model), start, held, control_spec=spec
-            )
-            end = np.asarray(states)[:, -1]
+            each = JointFriction.stack([friction] * len(q))
+            end = take_steps([model] * len(q), start, held, each, spec)[:, -1]
             return end[:, 1 + addresses], end[:, 1 + model.nq + dofs]
 
         return step
@@ -179,11 +208,16 @@ class MujocoRobot:
 
         Args:
             path: Where to; meshes are looked for where the source had them.
-            values: Targets of the simulator; those of the signal path have no place in MJCF.
+            values: Targets of the simulator; those of the signal path have no place in MJCF, and
+                friction at low speed and under load stands below `custom`.
         """
         again = mujoco.MjModel.from_xml_string(self.xml)  # MuJoCo saves what it read last
         del again
         mujoco.mj_saveLastXML(str(path), self.apply(values))
+        extra = written({**self._frictions, **self.nominal, **values})
+        if extra:
+            text = path.read_text(encoding="utf-8")
+            replace_text(path, text.replace("</mujoco>", f"{extra}</mujoco>"))
 
 
 def load_robot(
@@ -201,95 +235,23 @@ def load_robot(
         nominal: Targets with other values than the file's, for instance gains of a servo.
 
     Raises:
-        CalibrationError: The file is absent or damaged, or has no such joint.
+        CalibrationError: The file is absent or damaged, or has no such joint or target.
     """
-    spec = _read(path)
-    return _drivable(spec, str(path), tuple(joints), kind, dict(nominal or {}))
-
-
-def compiled(xml: str) -> Any:
-    """The compiled model of an MJCF text."""
-    return mujoco.MjModel.from_xml_string(xml)
-
-
-def hinges(path: str | Path) -> tuple[str, ...]:
-    """Names of a model's hinges and slides."""
-    single = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
-    return tuple(joint.name for joint in _read(path).joints if joint.type in single)
-
-
-def _read(path: str | Path) -> Any:
-    if not os.path.isfile(path):
-        raise CalibrationError(
-            f"There is no model {str(path)!r}. Expected an MJCF (.xml) or URDF file, or a preset. "
-            "Type `daneel calibrate --help` for the presets."
-        )
-    try:
-        spec = mujoco.MjSpec.from_file(str(path))
-        spec.compile()
-    except (ValueError, OSError) as error:
-        raise CalibrationError(
-            f"{path} cannot be read by MuJoCo: {str(error).strip()}. Expected a whole MJCF or URDF "
-            "file with its meshes beside it. Open it with `python -m mujoco.viewer`."
-        ) from error
-    return spec
-
-
-def _state_inertias(spec: Any, model: Any) -> None:
-    """Writes every body's inertia out: MJCF that infers it from geoms cannot hold another one."""
-    for body in spec.bodies[1:]:
-        number = model.body(body.name).id
-        body.mass = model.body_mass[number]
-        body.ipos = model.body_ipos[number]
-        body.iquat = model.body_iquat[number]
-        body.inertia = model.body_inertia[number]
-        body.fullinertia[:] = np.nan
-        body.explicitinertial = body.mass > 0
-    spec.compile()
-
-
-def _drivable(
-    spec: Any, origin: str, joints: tuple[str, ...], kind: str, nominal: dict[str, float]
-) -> MujocoRobot:
-    present = {joint.name: joint for joint in spec.joints}
-    for name in joints:
-        if name not in present:
-            raise CalibrationError(
-                f"{origin} has no joint {name!r}. Expected one of {', '.join(present)}. Mend "
-                "`joints` in the column map (`--columns FILE`)."
-            )
-        if present[name].type in (mujoco.mjtJoint.mjJNT_FREE, mujoco.mjtJoint.mjJNT_BALL):
-            raise CalibrationError(
-                f"Joint {name!r} of {origin} is no hinge and no slide. Expected joints with one "
-                "number each. Leave it out of the column map."
-            )
-    notes = []
-    for joint in list(present.values()):
-        if joint.type == mujoco.mjtJoint.mjJNT_FREE:
-            notes.append(f"the free joint {joint.name or 'of the base'} is held fixed")
-            joint.delete()
-    if notes:
-        for key in list(spec.keys):  # their states have the length of the model with the base free
-            key.delete()
-    driven = {actuator.target for actuator in spec.actuators}
-    for name in joints:
-        if name not in driven:
-            notes.append(f"a {kind} actuator was added to {name}")
-            added = spec.add_actuator(name=f"drive_{name}", target=name)
-            added.trntype = mujoco.mjtTrn.mjTRN_JOINT
-    for number, body in enumerate(spec.bodies):
-        body.name = body.name or f"body{number}"  # a body without a name could not be a target
+    spec = read_spec(path)
+    notes = make_drivable(spec, str(path), joints, kind)
+    carries = take_friction(spec)
     model = spec.compile()
-    _state_inertias(spec, model)
+    state_inertias(spec, model)
     xml = spec.to_xml()
     for name in joints:
         if make_actuator(model, name, kind):
             notes.append(f"the actuator of {name} became a {kind} actuator")
-    robot = MujocoRobot(model, joints, {}, xml, tuple(notes))
-    for target in nominal:
-        if target.split("/")[0] in SETTERS and target not in robot.defaults:
+    given = {**carries, **(nominal or {})}
+    robot = MujocoRobot(model, tuple(joints), given, xml, tuple(notes))
+    for target in given:
+        if target.split("/")[0] in SETTERS and target not in replace(robot, nominal={}).defaults:
             raise CalibrationError(
-                f"{origin} has no target {target!r}. Expected one that `daneel calibrate targets` "
+                f"{path} has no target {target!r}. Expected one that `daneel calibrate targets` "
                 "lists. Mend `fixed` in the parameter file."
             )
-    return MujocoRobot(model, joints, nominal, xml, tuple(notes))
+    return robot

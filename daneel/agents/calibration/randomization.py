@@ -8,7 +8,8 @@ product, a sum) stays tied together in every draw:
     samples: {elbow_damping: [0.011, 0.012, ...]}
 
 `RandomizedDynamics` plays it: at each reset of a Gymnasium environment on MuJoCo it draws one row
-and sets the model, and it delays, scales and shifts actions as the row says.
+and sets the model, and it delays, scales and shifts actions as the row says. Friction at low speed
+and under load acts while the environment steps (`joint_friction`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ import numpy as np
 import yaml
 
 from daneel.agents.calibration.column_map import read_yaml
+from daneel.agents.calibration.friction_targets import FIELDS
+from daneel.agents.calibration.joint_friction import JointFriction
 from daneel.agents.calibration.mujoco_fields import SETTERS, model_targets, set_body
 from daneel.agents.calibration.posterior import Posterior
 from daneel.agents.calibration.problem import CalibrationError, Floats
@@ -143,7 +146,9 @@ class RandomizedDynamics(gym.Wrapper):
         self.preset = preset
         self._model: Any = getattr(env.unwrapped, "model")  # noqa: B009  # not in Env's type
         self._nominal = copy.copy(self._model)
-        self._addresses = frozenset(model_targets(self._model, _driven(self._model)))
+        self._joints = _driven(self._model)
+        self._addresses = frozenset(model_targets(self._model, self._joints))
+        self._friction = JointFriction.of(self._model)
         drawn = preset.draw(np.random.default_rng(0))
         self.ignored = tuple(sorted(t for t in drawn if not self._known(t)))
         if len(self.ignored) == len(drawn):
@@ -167,12 +172,18 @@ class RandomizedDynamics(gym.Wrapper):
 
     def step(self, action: Any) -> Any:
         """Steps with the action as it arrives: late, scaled and shifted."""
-        return self.env.step(self._arriving(np.asarray(action, float)).astype(action.dtype))
+        arriving = self._arriving(np.asarray(action, float)).astype(action.dtype)
+        if self._friction.idle:
+            return self.env.step(arriving)
+        with self._friction.acting(self._model):
+            return self.env.step(arriving)
 
     def _known(self, target: str) -> bool:
         room, name, field = target.split("/")
         if room == "command":
             return field in ("delay", "gain", "bias") and self._actuator(name) is not None
+        if room == "joint" and field in FIELDS:
+            return name in self._joints
         return room in ("body", *SETTERS) and target in self._addresses
 
     def _set(self) -> None:
@@ -187,6 +198,7 @@ class RandomizedDynamics(gym.Wrapper):
         for name, fields in bodies.items():
             set_body(self._model, self._nominal, name, fields)
         mujoco.mj_setConst(self._model, mujoco.MjData(self._model))
+        self._friction = JointFriction.of(self._model, self._values)
 
     def _arriving(self, action: np.ndarray) -> np.ndarray:
         self._past.append(action)

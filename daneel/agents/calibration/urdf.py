@@ -2,14 +2,16 @@
 
 Carried over: the tree of bodies, one hinge or slide each, masses, centres of mass, inertias, joint
 limits, damping, dry friction, and the plain shapes. URDF has no place for armatures, for delays and
-gains of the signal path, nor for a rise of friction at low speed: `missing` names what was left
-out, the file says it too, and `calibration.yaml` has the numbers. Meshes are left to the original.
+gains of the signal path, nor for friction at low speed and under load: `missing` names what was
+left out, the file says it too, and `calibration.yaml` has the numbers. Meshes are left to the
+original.
 
 A link's frame lies at its joint, where MuJoCo's body frame need not: origins are moved accordingly.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -17,6 +19,7 @@ import mujoco as _mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from daneel.agents.calibration.friction_targets import is_friction
 from daneel.agents.calibration.problem import CalibrationError, Floats
 
 mujoco: Any = _mujoco  # its compiled half has no type stubs
@@ -27,18 +30,19 @@ BASE = "world"
 """Name of the root link."""
 
 
-def urdf(model: Any, name: str = "robot") -> str:
+def urdf(model: Any, name: str = "robot", values: Mapping[str, float] | None = None) -> str:
     """The text of a URDF file.
 
     Args:
         model: A compiled MuJoCo model.
         name: Name of the robot.
+        values: Targets that are in no field of the model, for what is said to be left out.
 
     Raises:
         CalibrationError: A body has several joints, or one that is no hinge and no slide.
     """
     root = ET.Element("robot", name=name)
-    left_out = missing(model)
+    left_out = missing(model, values or {})
     if left_out:
         root.append(ET.Comment(f" not in URDF: {'; '.join(left_out)} "))
     for body in range(model.nbody):
@@ -49,12 +53,18 @@ def urdf(model: Any, name: str = "robot") -> str:
     return f'<?xml version="1.0"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def missing(model: Any) -> list[str]:
+def missing(model: Any, values: Mapping[str, float]) -> list[str]:
     """What of a model URDF has no place for, in words."""
     found = [
         f"armature {model.dof_armature[model.jnt_dofadr[at]]:.6g} of {model.joint(at).name}"
         for at in range(model.njnt)
         if model.dof_armature[model.jnt_dofadr[at]] > 0
+    ]
+    found += [
+        f"{field.replace('_', ' ')} {values[target]:.6g} of {joint}"
+        for target in values
+        for _, joint, field in [target.split("/")]
+        if is_friction(target) and field != "stribeck_speed" and values[target]
     ]
     meshes = int(np.sum(model.geom_type == mujoco.mjtGeom.mjGEOM_MESH))
     return found + ([f"{meshes} meshes"] if meshes else [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from daneel.alignment.traces.formulas import Compare, Formula, Joined, Linear
+from daneel.alignment.traces.formulas import Compare, Formula, Joined, Linear, Not
 from daneel.alignment.traces.phrases import number, stems
 from daneel.alignment.traces.rules import (
     AMOUNT,
@@ -20,7 +20,7 @@ from daneel.alignment.traces.rules import (
     rules,
     scaled,
 )
-from daneel.alignment.traces.words import SHARES, TIMES
+from daneel.alignment.traces.words import NUMBERS, SHARES, TIMES
 
 HERE = "here"
 """Owner of things that nobody is said to have."""
@@ -45,7 +45,10 @@ def _owned(reader: Reading, found: re.Match[str]) -> Formula | None:
     left = reader.amount(owner, what)
     if left is not None:
         reader.counted(what, owner)
-    return compare(left, relation(found["bound"]), Linear((), value))
+    formula = compare(left, relation(found["bound"]), Linear((), value))
+    if formula is not None and found["n"] == "no" and len(owner.split()) <= 3:
+        return Joined("and", (formula, Not(reader.prop(f"{owner} has {what}"))))
+    return formula
 
 
 def _there(reader: Reading, found: re.Match[str]) -> Formula | None:
@@ -136,13 +139,12 @@ def _dealt(sign: int) -> Handler:
 
 def _handed(reader: Reading, found: re.Match[str]) -> Formula | None:
     """`Ann gives Ben 3 apples`: what one has less, the other has more."""
-    value = number(found["n"])
-    if value is None:
+    value, what = number(found["n"]), found.groupdict().get("what")
+    if what is None and (recalled := reader.recalled(found["a"])) is not None:
+        what = recalled[0]
+    if value is None or what is None:
         return None
-    parts = (
-        reader.dealt(found["a"], found["what"], -value),
-        reader.dealt(found["b"], found["what"], value),
-    )
+    parts = (reader.dealt(found["a"], what, -value), reader.dealt(found["b"], what, value))
     known = tuple(part for part in parts if part is not None)
     return Joined("and", known) if len(known) == 2 else None
 
@@ -190,6 +192,9 @@ def _worded(_: Reading, found: re.Match[str]) -> Formula | None:
 
 def _kind(text: str) -> str | None:
     """A kind of things in stems; None for what is no kind."""
+    text = re.sub(r" (?:in total|altogether|overall|in all)$", "", text)
+    if re.search(r"\b(?:and|then|than|or|who|that|which)\b", text):
+        return None
     found = stems(re.sub(r"^(?:more|fewer|less|of|the) ", "", text))
     return found if found and len(found.split()) <= 4 else None
 
@@ -204,10 +209,12 @@ _GONE = (
 )
 _COME = r"(?:is|are|was|were|have been|has been) (?:added|delivered|brought|put|moved|placed)"
 _TAKES = r"loses|lost|eats|ate|sells|sold|spends|spent|uses|used|drops|dropped|consumes|consumed"
-_GETS = r"buys|bought|gets|got|receives|received|finds|found|gains|gained|collects|collected"
+_GETS = (
+    r"buys|bought|gets|got|receives|received|finds|found|gains|gained|collects|collected|wins|"
+    r"won|earns|earned|makes|made|bakes|baked|picks|picked|adds|added"
+)
 
 WRITTEN = rules(
-    (r"(?P<a>.+?)\s*(?P<op><=|>=|==|!=|≠|≤|≥|=|<|>)\s*(?P<b>[^<>=]+)", _symbols),
     (r"the (?:sum|total) of (?P<list>.+?) (?:is|equals|is equal to) (?P<b>.+)", _sum),
 )
 COUNTS = rules(
@@ -237,28 +244,172 @@ COUNTS = rules(
         r"(?P<b>.+?)(?: does| do| has| have)?",
         _owns_more,
     ),
-    (rf"(?P<a>.+?) {_HAS} {BOUND} ?{AMOUNT} {_WHAT}(?: left| now| in stock)?", _owned),
-    (rf"there (?:is|are|was|were) {BOUND} ?{AMOUNT} {_WHAT}(?: (?:in|on|at|inside) (?P<a>.+))?",
-     _there),
+    (
+        rf"(?P<a>.+?) {_HAS} {BOUND} ?{AMOUNT} {_WHAT}(?: left| now| in stock| in total| "
+        rf"altogether| "
+        rf"overall)?",
+        _owned,
+    ),
+    (
+        rf"there (?:is|are|was|were) {BOUND} ?{AMOUNT} {_WHAT}(?: (?:in|on|at|inside) (?P<a>.+))?",
+        _there,
+    ),
     (rf"{BOUND} ?{AMOUNT}(?: of (?:them|these))?(?: {_WHAT})? {_LEFT}{_IN}", _owned),
     (rf"(?P<bound>){AMOUNT} {_WHAT} (?:are|is) in (?P<a>.+)", _owned),
-    (rf"{AMOUNT}(?: of (?:them|these|the))?(?: {_WHAT})? (?:{_GONE}|leave|left)"
-     r"(?: from| out of)?(?: (?P<a>the .+?|\w+))?(?: (?:to|for|by|away) .+)?", _dealt(-1)),
-    (rf"{AMOUNT}(?: (?:more|further|new))?(?: {_WHAT})? {_COME}(?: to| into| in)?"
-     r"(?: (?P<a>the .+|\w+))?", _dealt(1)),
-    (rf"(?P<a>.+?) (?:{_TAKES}|gives away|gave away|throws away) {AMOUNT}(?: of (?:them|the))?"
-     rf"(?: {_WHAT})?", _dealt(-1)),
+    (
+        rf"{AMOUNT}(?: of (?:them|these|the))?(?: {_WHAT})? (?:{_GONE}|leave|left)"
+        r"(?: from| out of)?(?: (?P<a>the .+?|\w+))?(?: (?:to|for|by|away) .+)?",
+        _dealt(-1),
+    ),
+    (
+        rf"{AMOUNT}(?: (?:more|further|new))?(?: {_WHAT})? {_COME}(?: to| into| in)?"
+        r"(?: (?P<a>the .+|\w+))?",
+        _dealt(1),
+    ),
+    (
+        rf"(?P<a>.+?) (?:{_TAKES}|gives away|gave away|throws away) {AMOUNT}(?: of (?:them|the))?"
+        rf"(?: {_WHAT})?",
+        _dealt(-1),
+    ),
     (
         rf"(?P<b>.+?) (?:{_GETS}|takes|took|borrows|borrowed) {AMOUNT} {_WHAT} from (?P<a>.+)",
         _handed,
     ),
     (rf"(?P<a>.+?) (?:{_GETS}) {AMOUNT}(?: more)?(?: {_WHAT})?", _dealt(1)),
     (rf"(?P<a>.+?) (?:is|are|was|were) left with {BOUND} ?{AMOUNT} {_WHAT}", _owned),
-    (rf"(?P<a>.+?) (?:gives|gave|hands|handed|sends|sent|lends|lent) (?P<b>\w+) {AMOUNT} "
-     r"(?P<what>[a-z][\w -]*)", _handed),
-    (rf"(?P<a>.+?) (?:gives|gave|hands|handed|sends|sent|lends|lent) {AMOUNT} {_WHAT} to "
-     r"(?P<b>.+)", _handed),
-)  # fmt: skip
+    (
+        rf"(?P<a>.+?) (?:gives|gave|hands|handed|sends|sent|lends|lent) (?P<b>\w+) {AMOUNT} "
+        r"(?P<what>[a-z][\w -]*)",
+        _handed,
+    ),
+    (
+        rf"(?P<a>.+?) (?:gives|gave|hands|handed|sends|sent|lends|lent) {AMOUNT}(?: of (?:them|"
+        rf"these)"
+        rf")? to (?P<b>[\w ]+)",
+        _handed,
+    ),
+    (
+        rf"(?P<a>.+?) (?:gives|gave|hands|handed|sends|sent|lends|lent) {AMOUNT} {_WHAT} to "
+        r"(?P<b>.+)",
+        _handed,
+    ),
+)
+
+
+def _each_has(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`each box holds 6 eggs`: so many times as many eggs as boxes in all."""
+    value, what = number(found["n"]), kind(found["what"])
+    total, boxes = reader.amount(TOTAL, found["what"]), reader.amount(HERE, found["k"])
+    if value is None or what is None or total is None or boxes is None:
+        return None
+    reader.rate(what)
+    said: Formula = Compare(total, "=", scaled(boxes, value))
+    if found.groupdict().get("m") and (many := number(found["m"])) is not None:
+        said = Joined("and", (said, Compare(boxes, "=", Linear((), many))))
+    return said
+
+
+def _in_total(reader: Reading, found: re.Match[str]) -> Formula | None:
+    value, what = number(found["n"]), kind(found["what"])
+    if value is None or what is None:
+        return None
+    total = reader.amount(TOTAL if reader.rated(what) else HERE, found["what"])
+    return compare(total, relation(found["bound"]), Linear((), value))
+
+
+def _rest(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`the rest are boys`: the whole less the parts that were named."""
+    if (known := reader.parts()) is None:
+        return None
+    counted = reader.recalled(None, known[0])
+    whole = reader.amount(counted[1] if counted else HERE, known[0])
+    last = found["p"] if found.groupdict().get("are") is None else f"{known[0]} {found['p']}"
+    named = [reader.amount(HERE, part) for part in (*known[1], last)]
+    amounts = [amount for amount in named if amount is not None]
+    if whole is None or len(amounts) != len(named):
+        return None
+    return Compare(Linear(tuple(t for a in amounts for t in a.terms)), "=", whole)
+
+
+def _part_of(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`18 of them are girls`."""
+    what = found["what"]
+    if what in ("them", "these", "those"):
+        known = reader.recalled(None)
+        if known is None:
+            return None
+        what = known[0]
+    value, share, part = number(found["n"]), _share(found["n"]), reader.amount(HERE, found["p"])
+    whole = reader.amount(HERE, what)
+    if part is None or whole is None or (value is None and share is None):
+        return None
+    reader.part(what, found["p"])
+    right = Linear((), value or Fraction(0)) if share is None else scaled(whole, share)
+    return Joined(
+        "and", (Compare(part, relation(found["bound"]), right), Compare(part, "<=", whole))
+    )
+
+
+def _parts_are(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`4 tests failed`, `3 eggs are broken`: so many of those that were counted."""
+    value, what = number(found["n"]), found["what"]
+    part = f"{what} {found['p'] or found['q']}"
+    amount, whole = reader.amount(HERE, part), reader.recalled(None, what)
+    if value is None or amount is None:
+        return None
+    reader.part(what, part)
+    said: Formula = Compare(amount, relation(found["bound"]), Linear((), value))
+    total = reader.amount(whole[1], what) if whole else None
+    return said if total is None else Joined("and", (said, Compare(amount, "<=", total)))
+
+
+TOTAL = "in total"
+"""Owner of what is counted over all that hold some of it."""
+_MANY = r"(?P<n>\d+|" + "|".join(w for w in NUMBERS if w.isalpha() and w != "no") + ")"
+RATES = rules(
+    (
+        rf"(?:each|every|one)(?: of the (?P<m>\d+|\w+))? (?P<k>[a-z][\w-]*) (?:holds|contains|has|"
+        rf"carries|seats) {BOUND} ?{_MANY} (?P<what>[a-z][\w -]*)",
+        _each_has,
+    ),
+    (
+        rf"there (?:is|are) (?P<m>\d+|\w+) (?P<k>[a-z][\w-]*) (?:with|of|holding|containing) "
+        rf"{BOUND} "
+        rf"?{_MANY} (?P<what>[a-z][\w -]*?) (?:each|apiece)",
+        _each_has,
+    ),
+    (
+        rf"(?:there (?:is|are)|that makes|we have|this makes) {BOUND} ?{_MANY} (?P<what>[a-z][\w "
+        rf"-]*?) (?:in total|altogether|overall|in all|total)",
+        _in_total,
+    ),
+    (
+        rf"the total (?:number|amount|count) of (?P<what>[a-z][\w -]*?) is {BOUND} ?{_MANY}",
+        _in_total,
+    ),
+    (
+        r"(?:the )?(?:rest|others|remaining ones|remainder|other ones)(?: of (?:them|the \w+))? "
+        r"(?:is|are|was|were) (?P<p>[a-z][\w -]*s)",
+        _rest,
+    ),
+    (
+        r"(?:all )?(?:the )?(?:rest|others|remaining ones|remainder|other ones)(?: of (?:them|the "
+        r"\w"
+        r"+))? (?P<are>is |are |was |were |)(?P<p>[a-z][\w -]*)",
+        _rest,
+    ),
+    (
+        rf"{BOUND} ?{_MANY} (?P<what>[a-z][\w-]*s) (?:(?:are|were) (?P<p>[\w-]+)|(?P<q>\w{{2,}}ed|"
+        rf"went|came|got \w+|broke|fell))",
+        _parts_are,
+    ),
+    (
+        rf"{BOUND} ?(?P<n>\w+|[\d.]+ percent) of (?:the |these )?(?P<what>[a-z][\w -]*?) (?:are|"
+        rf"were)"
+        rf" (?P<p>[a-z][\w-]*s)",
+        _part_of,
+    ),
+)
 _SHARE = "|".join(sorted(SHARES, key=len, reverse=True))
 PORTIONS = rules(
     (

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from daneel.alignment.traces.formulas import Compare, Formula, Linear, Not
 from daneel.alignment.traces.order import begin_or_end
-from daneel.alignment.traces.phrases import measure, number, stem
+from daneel.alignment.traces.phrases import YEAR_S, measure, number, stem
 from daneel.alignment.traces.rules import (
     AMOUNT,
     BE,
@@ -80,6 +80,8 @@ def _factor(text: str) -> Fraction | None:
 
 
 def _place(_: Reading, found: re.Match[str]) -> Formula | None:
+    if re.match(r"(?:by|at|before|after|when|in)\b|\d", found["b"]):
+        return None  # over by noon, under 5
     dimension, sign = PLACES[found["word"]]
     formula = compare(
         quantity(dimension, found["a"]), strict(sign), quantity(dimension, found["b"])
@@ -94,6 +96,8 @@ def _measured(_: Reading, found: re.Match[str]) -> Formula | None:
     verb = found.groupdict().get("verb")
     if value is None:
         return None
+    if dimension == "age" and verb and stem(verb) in ("last", "tak"):
+        dimension, factor = "duration", YEAR_S
     if verb and dimension != "duration":
         dimension = _MEASURED.get(stem(verb), dimension)
     if found.groupdict().get("aged"):
@@ -107,6 +111,15 @@ def _measured(_: Reading, found: re.Match[str]) -> Formula | None:
     return compare(
         quantity(dimension, found["a"]), relation(found["bound"]), Linear((), value * factor)
     )
+
+
+def _away(_: Reading, found: re.Match[str]) -> Formula | None:
+    """`the harbour is 3 km away`."""
+    value, unit = number(found["n"]), UNITS[found["unit"]]
+    if value is None:
+        return None
+    right = Linear((), value * unit[1])
+    return compare(quantity("distance", found["a"]), relation(found["bound"]), right)
 
 
 def _lasting(event: str, sign: Relation, seconds: Fraction) -> Formula | None:
@@ -173,6 +186,11 @@ MEASURES = rules(
         _total,
     ),
     (
+        rf"(?P<a>.+?) (?:{BE}|lies) {BOUND} ?{AMOUNT} (?P<unit>{UNIT}) (?P<away>away|off|distant)"
+        rf"(?: from here)?",
+        _away,
+    ),
+    (
         rf"(?P<a>.+?) (?P<verb>{_WEIGHS}) {BOUND} ?{AMOUNT}(?: (?P<unit>{UNIT}))?(?: long)?",
         _measured,
     ),
@@ -193,7 +211,8 @@ MEASURES = rules(
         _comparative,
     ),
     (
-        rf"(?P<a>.+?) (?:{BE}(?: at|(?P<aged> aged))?|shows|reads|registers|indicates) "
+        rf"(?P<a>.+?) (?:{BE}(?: at|(?P<aged> aged))?|shows?|reads?|registers?|indicates?|"
+        rf"displays?) "
         rf"{BOUND} ?{AMOUNT}"
         rf"(?: (?P<unit>{UNIT}))?(?: (?P<adjective>tall|"
         r"old|long|high|heavy|wide|deep|thick))?(?: of age)?",

@@ -7,6 +7,7 @@ import re
 from daneel.alignment.traces.formulas import Count, Formula, Joined, Not
 from daneel.alignment.traces.phrases import number
 from daneel.alignment.traces.rules import BE, Handler, Reading, listed, rules
+from daneel.alignment.traces.words import IRREGULAR
 
 
 def _join(how: str) -> Handler:
@@ -14,7 +15,9 @@ def _join(how: str) -> Handler:
         left = reader.clause(found["a"])
         if left is None:
             return None
-        right = reader.clause(found["b"]) or _completed(reader, found["a"], found["b"])
+        a, b = found["a"], found["b"]
+        first = _completed(reader, a, b) if re.match(_ACT_ALONE, b) else None
+        right = first or reader.clause(b) or _completed(reader, a, b)
         if right is None:
             return None
         if how == "unless":
@@ -29,7 +32,21 @@ def _join(how: str) -> Handler:
 def _completed(reader: Reading, left: str, right: str) -> Formula | None:
     """`the lamp is on or broken`: the second half borrows subject and verb of the first."""
     found = re.match(rf"(.+? {BE}) ", left)
-    return reader.clause(f"{found[1]} {right}") if found and len(right.split()) <= 3 else None
+    if found and len(right.split()) <= 3 and (made := reader.clause(f"{found[1]} {right}")):
+        return made
+    subject = re.match(_ACTS, left)
+    return reader.clause(f"{subject[1]} {right}") if subject and re.match(_ACT, right) else None
+
+
+_ACT = (
+    rf"(?:is|are|was|were|has|have|had|does|did|can|will|must|may|\w{{2,}}ed|\w{{2,}}s|"
+    rf"{'|'.join(IRREGULAR)})\b"
+)
+_ACT_ALONE = (
+    rf"(?:is|are|was|were|has|have|had|does|did|can|will|must|may|\w{{2,}}ed|\w"
+    rf"{{2,}}s(?= (?:the|a|an|to|in|on|at|for|\d|with|from)\b)|{'|'.join(IRREGULAR)})\b"
+)
+_ACTS = rf"((?:(?:the|a|an|his|her|its) )?[\w'-]+(?: [\w'-]+)??) {_ACT}"
 
 
 def _deny(reader: Reading, found: re.Match[str]) -> Formula | None:
@@ -135,6 +152,7 @@ def _any_of(reader: Reading, found: re.Match[str]) -> Formula | None:
         return None
     parts = [reader.clause(f"{name} {split[1]}") for name in split[0]]
     known = tuple(part for part in parts if part is not None)
+    reader.asked = split[1]
     return Joined("or", known) if len(known) == len(parts) else None
 
 
@@ -180,6 +198,26 @@ SENTENCES = rules(
 """Tried first: what they join is read by all rules."""
 
 EACH = rules((r"(?P<text>.+,? and .+)", _each))
+
+
+def _there_are(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`there are two doors, D1 and D2`: each of them is a door."""
+    items = re.split(r",\s*(?:and )?| and ", found["list"])
+    value = number(found["n"])
+    if value is None or len(items) != value:
+        return None
+    parts = [reader.clause(f"{item} is a {found['k']}") for item in items]
+    known = tuple(part for part in parts if part is not None)
+    return Joined("and", known) if len(known) == len(parts) else None
+
+
+LISTED = rules(
+    (
+        r"(?:there are|we have|i have|consider) (?P<n>\d+|\w+) (?P<k>[\w-]+?)s(?:,| called| named|"
+        r":| -)+ (?P<list>[\w-]+(?:, [\w-]+)*,? and [\w-]+)",
+        _there_are,
+    ),
+)
 JOINED = rules(
     (r"(?P<a>.+?),? (?:and|but|while|whereas|yet|although) (?P<b>.+)", _join("and")),
 )

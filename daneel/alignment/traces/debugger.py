@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from daneel.alignment.traces.formulas import Formula
+from daneel.alignment.traces.formulas import Count, Formula, Joined, Not, Prop
 from daneel.alignment.traces.oracle import find_conflicts
 from daneel.alignment.traces.quantifiers import expand
+from daneel.alignment.traces.ranks import rank
 from daneel.alignment.traces.reader import Reader
 from daneel.errors import ConfigError
 
@@ -89,21 +89,35 @@ class ReasoningDebugger:
 
 def read_trace(steps: Sequence[str]) -> tuple[list[tuple[int, Formula]], set[int]]:
     """Each sentence's formula with the step it stands in, and the steps with an unread sentence."""
-    reader = Reader("\n".join(steps))
+    context = "\n".join(steps)
+    reader = Reader(context)
     formulas: list[tuple[int, Formula]] = []
     unread: set[int] = set()
     for place, step in enumerate(steps):
-        for sentence in _sentences(step):
-            formula = reader.read(sentence)
+        for claim in reader.claims(step):
+            formula = reader.read(claim)
             if formula is None:
                 unread.add(place)
             else:
                 formulas.append((place, formula))
     # Words that are filled in for a thing are read as of the beginning.
-    return expand(formulas, Reader("\n".join(steps)).clause, reader.names), unread
+    again = Reader(context)
+    filled = rank(expand(formulas, again.clause, reader.names))
+    implied = {**again.implied, **reader.implied}
+    return [(place, _with_implied(formula, implied)) for place, formula in filled], unread
 
 
-def _sentences(step: str) -> list[str]:
-    """Split at full stops and semicolons, not at decimal points or after a step's number."""
-    text = re.sub(r"^\s*(?:[Ss]tep\s*)?\d+\s*[.:)]\s*", "", step)
-    return [part for part in re.split(r"(?<=[a-zA-Z0-9)])[.;!](?:\s+|$)", text) if part.strip()]
+def _with_implied(formula: Formula, implied: Mapping[Prop, Formula]) -> Formula:
+    """A formula, and what its statements say besides."""
+    more = [Joined("implies", (a, implied[a])) for a in _props(formula) if a in implied]
+    return Joined("and", (formula, *more)) if more else formula
+
+
+def _props(formula: Formula) -> Iterator[Prop]:
+    if isinstance(formula, Not):
+        yield from _props(formula.part)
+    elif isinstance(formula, Joined | Count):
+        for part in formula.parts:
+            yield from _props(part)
+    elif isinstance(formula, Prop):
+        yield formula

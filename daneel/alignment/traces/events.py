@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from daneel.alignment.traces.formulas import Formula, Not, Prop
+from daneel.alignment.traces.formulas import Formula, Joined, Not, Prop
 from daneel.alignment.traces.phrases import name, stems
 from daneel.alignment.traces.rules import Reading, rules
-from daneel.alignment.traces.words import EVENTS
+from daneel.alignment.traces.words import EVENTS, IRREGULAR
 
 GROUP = "member of "
 """Begins the name of a place that is a group: one can be in several."""
@@ -23,10 +23,12 @@ def _located(reader: Reading, found: re.Match[str]) -> Formula | None:
 
 def is_name(phrase: str) -> bool:
     """Whether a phrase can name one thing: no clause, no number but the thing's own."""
+    if re.match(r"(?:from|to|in|on|at|by|of|with|out|away|up|down|into)\b", phrase):
+        return False
     if re.search(r"\b(?:if|or|and|that|who|which|than|when|is|are|was|were|not)\b", phrase):
         return False
     rest = re.sub(r"(?<=[a-z]) \d+$", "", phrase)
-    return len(phrase.split()) <= 6 and not re.search(r"\d", rest)
+    return len(phrase.split()) <= 6 and not re.search(r"(?<![a-z\d-])\d", rest)
 
 
 def _grouped(reader: Reading, found: re.Match[str]) -> Formula | None:
@@ -36,8 +38,7 @@ def _grouped(reader: Reading, found: re.Match[str]) -> Formula | None:
 def _moved(reader: Reading, found: re.Match[str]) -> Formula | None:
     if not is_name(found["x"]):
         return None
-    reader.happens("in " + name(found["x"]))
-    return reader.place(found["x"], found["y"])
+    return reader.moves(found["x"], found["y"])
 
 
 def _changed(reader: Reading, found: re.Match[str]) -> Formula | None:
@@ -45,7 +46,10 @@ def _changed(reader: Reading, found: re.Match[str]) -> Formula | None:
     if not is_name(found["y"]):
         return None
     changed = reader.change(stems(f"{name(found['y'])} {state}"))
-    return changed if holds else Not(changed)
+    now = changed if holds else Not(changed)
+    if (agent := found.groupdict().get("agent")) is None:
+        return now
+    return Joined("and", (now, reader.prop(f"{agent} {found['verb']} {found['y']}")))
 
 
 def _switched(reader: Reading, found: re.Match[str]) -> Formula | None:
@@ -63,6 +67,22 @@ def _passed(reader: Reading, found: re.Match[str]) -> Formula | None:
         return None
     reader.happens(key.key)
     return reader.prop(f"{found['x']} {predicate}", not denied)
+
+
+_PAST = "|".join(sorted(IRREGULAR, key=len, reverse=True))
+
+
+def _carried(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """Any verb with `to` or `into`: the thing is there now. With `in` or `on` it may have been."""
+    if re.search(
+        r" (?:to|into|onto|over to) (?:the |a |an )?[\w -]+$", found[0]
+    ) is None and not re.search(
+        r"\b(?:puts?|places?|placed|leaves?|left|sets?|stores?|stored|hides?|hid|drops?|dropped|"
+        r"lays?|laid|hangs?|hung|stacks?|stacked|loads?|loaded|parks?|parked)\b",
+        found[0],
+    ):
+        return None
+    return _moved(reader, found)
 
 
 _AGENT = r"(?:the |a |an )?[\w-]+(?: [\w-]+)?"
@@ -104,7 +124,17 @@ EVENTS_AND_PLACES = rules(
         _moved,
     ),
     (
-        r"(?P<x>.+?) (?:is|was|gets|has been) (?:moved|carried|brought|put|taken|"
+        rf"{_AGENT} (?!(?:prefers|compares|listens|speaks|talks|refers|points|leads|connects|"
+        rf"likes|writes|reads|explains|"
+        rf"ordered|told|asked|said|is|was|are|were|has|had)\b)(?:\w{{2,}}s|\w{{2,}}ed|{_PAST}) "
+        rf"(?P<x>(?:the|a|an|his|her|its) [\w -]+?)"
+        r"(?: back)?(?: (?:away )?from .+?)? (?:to|into|onto|over to|inside|in|on) (?P<y>(?:the |"
+        r"a |an |room |dock |shelf |bay )?[\w -]+)",
+        _carried,
+    ),
+    (
+        r"(?P<x>.+?) (?:is|was|gets|has been) (?:moved|relocated|shifted|sent|delivered|returned|"
+        r"shipped|pushed|pulled|dragged|rolled|carried|brought|put|taken|"
         rf"transferred)(?: from .+?)? {_WHERE} (?P<y>.+)",
         _moved,
     ),
@@ -114,7 +144,10 @@ EVENTS_AND_PLACES = rules(
         r"(?P<y>.+)",
         _moved,
     ),
-    (rf"{_AGENT} (?P<verb>{_VERBS}) (?P<y>(?:the|a|an|its|his|her|their) .+|[\w-]+)", _changed),
+    (
+        rf"(?P<agent>{_AGENT}) (?P<verb>{_VERBS}) (?P<y>(?:the|a|an|its|his|her|their) .+|[\w-]+)",
+        _changed,
+    ),
     (rf"(?P<y>the .+?) (?:is|was|gets|has been|is then) (?P<verb>{_VERBS}) by .+", _changed),
     (rf"(?P<y>the .+?) (?:gets|got|has been|is then|was then) (?P<verb>{_VERBS})", _changed),
     (rf"{_AGENT} (?:turns|turned|switches|switched) (?P<way>on|off) (?P<y>.+)", _switched),

@@ -52,6 +52,28 @@ class Compare:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """A sum is a whole number."""
+
+    sum: Linear
+    """Such as n / 2 for an even n."""
+
+
+@dataclass(frozen=True)
+class Most:
+    """One thing is above all others of its kind, or below them."""
+
+    key: str
+    """The quantity, such as `height|ann`; others are those that differ after the bar."""
+    sign: int
+    """1 above, -1 below."""
+    rank: int = 1
+    """1 is the first of all, 2 the second."""
+    group: str = ""
+    """Only others that are said to be in it; empty is everyone."""
+
+
+@dataclass(frozen=True)
 class Not:
     """Negation."""
 
@@ -96,6 +118,10 @@ class Every:
     """Whether that is said or denied."""
     some: bool = False
     """Whether it is said of one thing only, which need not have a name."""
+    but: str = ""
+    """A thing of which it is not said."""
+    count: tuple[Literal["<=", "=", ">="], int, int] | None = None
+    """Said of so many: the relation, how many, and how many there are in all."""
 
 
-Formula = Prop | In | Compare | Not | Joined | Count | Every
+Formula = Prop | In | Compare | Whole | Most | Not | Joined | Count | Every

@@ -8,11 +8,13 @@ contradiction. De Moura, Bjorner, "Z3: an efficient SMT solver" (2008).
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from daneel.alignment.traces.algebra import split_product
 from daneel.alignment.traces.events import GROUP
 from daneel.alignment.traces.formulas import (
     Compare,
@@ -23,6 +25,7 @@ from daneel.alignment.traces.formulas import (
     Linear,
     Not,
     Prop,
+    Whole,
 )
 from daneel.alignment.traces.reader import exclusive_words
 from daneel.errors import MissingExtraError
@@ -77,12 +80,23 @@ def find_conflicts(
     return Answer(tuple(found), True)
 
 
+_UNSCALED = frozenset({"age", "cost", "temperature", "pressure", "share", "tension", "score"})
+"""Dimensions whose usual unit is 1: a bare number of such a thing is meant in it."""
+
+
 class _Encoding:
     """The formulas of a trace as z3 expressions."""
 
     def __init__(self, z3: Any, formulas: Mapping[int, Formula]) -> None:
         self.z3 = z3
         self.atoms = list(dict.fromkeys(a for f in formulas.values() for a in _atoms(f)))
+        self.whole = {
+            part
+            for atom in self.atoms
+            if isinstance(atom, Whole)
+            for key, _ in atom.sum.terms
+            for part in split_product(key) or [key]
+        }
         self.steps = {step: self.expression(formula) for step, formula in formulas.items()}
         self.background = [*self._places(), *self._colours(), *self._spans()]
 
@@ -118,6 +132,8 @@ class _Encoding:
             return z3.Bool(f"in {formula.thing}|{formula.place}@{formula.when}")
         if isinstance(formula, Compare):
             return self._comparison(formula)
+        if isinstance(formula, Whole):
+            return self._whole(formula.sum)
         if isinstance(formula, Not):
             return z3.Not(self.expression(formula.part))
         assert isinstance(formula, Joined | Count), "quantifiers are filled in before"
@@ -130,6 +146,19 @@ class _Encoding:
             return parts[0] == parts[1]
         return z3.And(*parts) if formula.how == "and" else z3.Or(*parts)
 
+    def _whole(self, linear: Linear) -> Any:
+        """By remainders: the solver decides those of whole numbers, not those of real ones."""
+        z3 = self.z3
+        factors = [linear.constant, *(factor for _, factor in linear.terms)]
+        size = math.lcm(*(factor.denominator for factor in factors))
+        total = z3.IntVal(int(linear.constant * size))
+        for key, factor in linear.terms:
+            term = z3.IntVal(int(factor * size))
+            for part in split_product(key) or [key]:
+                term = term * z3.Int(part)
+            total = total + term
+        return total % size == 0
+
     def _comparison(self, formula: Compare) -> Any:
         left, right = self._sum(formula.left), self._sum(formula.right)
         return {
@@ -141,11 +170,16 @@ class _Encoding:
         total = self._number(linear.constant)
         for key, factor in linear.terms:
             # Things are counted in whole numbers; everything else is measured.
-            kind = (
-                self.z3.ToReal(self.z3.Int(key)) if key.startswith("count ") else self.z3.Real(key)
-            )
-            total = total + self._number(factor) * kind
+            value = self._number(factor)
+            for part in split_product(key) or [key]:
+                value = value * self._unknown(part)
+            total = total + value
         return total
+
+    def _unknown(self, key: str) -> Any:
+        # Things are counted in whole numbers; everything else is measured.
+        z3, whole = self.z3, key.startswith("count ") or key in self.whole
+        return z3.ToReal(z3.Int(key)) if whole else z3.Real(key)
 
     def _number(self, value: Fraction) -> Any:
         return self.z3.RealVal(f"{value.numerator}/{value.denominator}")
@@ -182,26 +216,28 @@ class _Encoding:
         for key in keys:
             dimension, _, thing = key.partition("|")
             named = {other.partition("|")[0] for other in keys if other.partition("|")[2] == thing}
-            if dimension == "" and named - {""} == {"age"}:  # `Ann is 30`
-                yield self.z3.Real(key) == self.z3.Real("age|" + thing)
+            own = named & _UNSCALED
+            if dimension == "" and len(own) == 1:  # `Ann is 30`, `the rent is 500 euros`
+                yield self.z3.Real(key) == self.z3.Real(f"{next(iter(own))}|{thing}")
             if key.startswith("end|"):
                 yield self.z3.Real(key) >= self.z3.Real("time|" + key.removeprefix("end|"))
 
     def _colours(self) -> Iterator[Any]:
-        """A thing has one colour."""
+        """A thing has one colour, is on one day of the week, and the like."""
         props = [atom for atom in self.atoms if isinstance(atom, Prop)]
         for a, b in itertools.combinations(props, 2):
             first, second = exclusive_words(a.key), exclusive_words(b.key)
-            if first and second and a.when == b.when and first[0] == second[0] and a.key != b.key:
+            same = first and second and first[0] == second[0] and first[2] == second[2]
+            if same and a.when == b.when and first != second:
                 yield self.z3.Not(self.z3.And(self.expression(a), self.expression(b)))
 
 
-def _atoms(formula: Formula) -> Iterator[Prop | In | Compare]:
+def _atoms(formula: Formula) -> Iterator[Prop | In | Compare | Whole]:
     if isinstance(formula, Not):
         yield from _atoms(formula.part)
     elif isinstance(formula, Joined | Count):
         for part in formula.parts:
             yield from _atoms(part)
     else:
-        assert isinstance(formula, Prop | In | Compare)
+        assert isinstance(formula, Prop | In | Compare | Whole)
         yield formula

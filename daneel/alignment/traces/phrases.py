@@ -118,6 +118,8 @@ def measure(text: str) -> tuple[str, Fraction] | None:
 
 def time_of_day(text: str) -> Fraction | None:
     """`9:20`, `14:05`, `3 pm`, `noon` in seconds; None for anything else."""
+    if (day := _date(text)) is not None:
+        return day
     named = {"noon": 12, "midday": 12, "midnight": 0}
     if text in named:
         return Fraction(3600 * named[text])
@@ -127,6 +129,29 @@ def time_of_day(text: str) -> Fraction | None:
     hour = int(found[1]) % 12 if (found[3] or "")[:1] in ("a", "p") else int(found[1])
     later = 12 if (found[3] or "").startswith("p") else 0
     return Fraction(3600 * (hour + later) + 60 * int(found[2] or 0))
+
+
+_MONTHS: dict[str, int] = dict(zip(
+    "january february march april may june july august september october november december".split(),
+    (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334), strict=True,
+))  # fmt: skip
+_DATE = re.compile(
+    rf"(?:the )?(?:(?P<m>{'|'.join(_MONTHS)})(?: (?P<d>\d{{1,2}})(?:st|nd|rd|th)?)?|"
+    rf"(?P<d2>\d{{1,2}})(?:st|nd|rd|th)? (?:of )?(?P<m2>{'|'.join(_MONTHS)}))(?:,? (?P<y>\d{{4}}))?"
+)
+YEAR_S = 31_557_600
+
+
+def _date(text: str) -> Fraction | None:
+    """`1914`, `March 5`, `5 March 2020` in seconds; a date without a year is of the year 0."""
+    if re.fullmatch(r"(?:the year )?(?:1\d|20)\d\d", text):
+        return Fraction(YEAR_S * int(text[-4:]))
+    found = _DATE.fullmatch(text)
+    if found is None:
+        return None
+    month: str = found["m"] or found["m2"]
+    day = _MONTHS[month] + int(found["d"] or found["d2"] or 1) - 1
+    return Fraction(86_400 * day + YEAR_S * int(found["y"] or 0))
 
 
 def denied_word(word: str, known: Set[str] = frozenset()) -> str | None:

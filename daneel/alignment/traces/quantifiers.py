@@ -18,11 +18,14 @@ from daneel.alignment.traces.formulas import (
     Formula,
     In,
     Joined,
+    Most,
     Not,
     Prop,
+    Whole,
 )
 from daneel.alignment.traces.phrases import name, stem, stems
 from daneel.alignment.traces.rules import Reading, rules
+from daneel.alignment.traces.words import IRREGULAR, VERBS
 
 WITNESS = "unnamed thing"
 """Begins the name of a thing whose existence a sentence says."""
@@ -77,6 +80,22 @@ def _every(holds: bool, some: bool = False):
     return handler
 
 
+_SINGULAR = frozenset(
+    "this gas bus lens always series perhaps yes its his hers ours mathematics physics".split()
+)
+
+
+def _kinds(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`cats are animals`: and there are cats."""
+    if found["k"] in _SINGULAR or (
+        re.match("can|may|must", found["p"]) and reader.proper(found["k"])
+    ):
+        return None
+    every = _make(found["k"], found["p"])
+    exists = Every((), f"is a {found['k']}", some=True)
+    return None if every is None else Joined("and", (every, exists))
+
+
 def _only(_: Reading, found: re.Match[str]) -> Formula | None:
     """`only pilots may fly`: whoever may is a pilot."""
     return Every((_said(found["p"]),), f"is a {found['k']}")
@@ -100,7 +119,9 @@ _ALL = r"(?:all|every|each|any)(?: one of the| of the| of| single| the)?"
 _ONE = r"(?:someone|somebody|something|anyone|anybody|anything|a person|a thing)"
 _VERB = (
     r"(?:(?:is|are|was|were|has|have|had|can|may|will|must|does|do|did|needs?|likes?|wants?|eats?|"
-    r"did|lives?|contains?|gets?|sees?|[a-z]{3,}(?<!u)(?<!s)s|[a-z]{2,}ed)\b)"
+    r"did|lives?|contains?|gets?|sees?|[a-z]{3,}(?<!u)(?<!s)s|[a-z]{2,}ed|"
+    + "|".join(sorted(IRREGULAR, key=len, reverse=True))
+    + r")\b)"
 )
 _KIND = (
     r"(?P<k>[a-z][\w -]*? (?:that|who|which) (?:is|are|has|have|was|were|had)(?: not)? "
@@ -119,28 +140,80 @@ CONDITIONAL = rules(
 """Tried before other conditions: what they say holds of whoever it is."""
 QUANTIFIED = rules(
     (r"the (?P<k>[\w-]+s) (?:all|each) (?P<p>.+)", _every(True)),
-    (r"(?:all|every|each|any)(?: one)?(?: of)? (?:the )?(?P<k>[\w-]+) (?P<p>(?:did|were) .+)",
-     _every(True)),
-    (rf"(?:only|none but|no one but|nobody but) (?:an? |the )?(?P<k>[\w-]+?)s? (?P<p>{_VERB}.+|may "
-     r".+)", _only),
-    (r"(?:everyone|everybody|everything|anyone|anybody|anything|whoever|all|whatever) "
-     rf"(?P<k>(?:who|that|with|in|on|at|having) .+?) (?P<p>(?:{_VERB}|may).*)", _every(True)),
-    (rf"(?:whoever|whatever) (?P<v>{_VERB}.*?),? (?P<p>{_VERB}.+)",
-     lambda _, found: _denied((_said(found["v"]),), _said(found["p"]))),
-    (r"(?:nobody|no one|nothing) (?P<k>(?:who|that|with|in|on|at|having) .+?) "
-     rf"(?P<p>(?:{_VERB}|may).*)", _every(False)),
-    (r"(?:somebody|someone|something) (?P<k>(?:who|that|with|in|on|at|having) .+?) "
-     rf"(?P<p>(?:{_VERB}|may).*)", _every(True, True)),
-    (r"there (?:is|are) (?:no|not an?) (?P<k>[\w -]+?) (?:that|who|which) (?P<p>.+)",
-     _every(False)),
-    (r"there (?:is|are) (?:an?|at least one|some) (?P<k>[\w -]+?) (?:that|who|which) (?P<p>.+)",
-     _every(True, True)),
+    (
+        r"(?:all|every|each|any)(?: one)?(?: of)? (?:the )?(?P<k>[\w-]+) (?P<p>(?:did|were) .+)",
+        _every(True),
+    ),
+    (
+        rf"(?:only|none but|no one but|nobody but) (?:an? |the )?(?P<k>[\w-]+?)s? (?P<p>{_VERB}.+|"
+        rf"may "
+        r".+)",
+        _only,
+    ),
+    (
+        r"(?:everyone|everybody|everything|anyone|anybody|anything|whoever|all|whatever) "
+        rf"(?P<k>(?:who|that|with|in|on|at|having) .+?) (?P<p>(?:{_VERB}|may).*)",
+        _every(True),
+    ),
+    (
+        rf"(?:whoever|whatever) (?P<v>{_VERB}.*?),? (?P<p>{_VERB}.+)",
+        lambda _, found: _denied((_said(found["v"]),), _said(found["p"])),
+    ),
+    (
+        r"(?:nobody|no one|nothing) (?P<k>(?:who|that|with|in|on|at|having) .+?) "
+        rf"(?P<p>(?:{_VERB}|may).*)",
+        _every(False),
+    ),
+    (
+        r"(?:somebody|someone|something) (?P<k>(?:who|that|with|in|on|at|having) .+?) "
+        rf"(?P<p>(?:{_VERB}|may).*)",
+        _every(True, True),
+    ),
+    (
+        r"there (?:is|are) (?:no|not an?) (?P<k>[\w -]+?) (?:that|who|which) (?P<p>.+)",
+        _every(False),
+    ),
+    (
+        r"there (?:is|are) (?:an?|at least one|some) (?P<k>[\w -]+?) (?:that|who|which) (?P<p>.+)",
+        _every(True, True),
+    ),
+    (r"all (?P<k>[a-z][\w-]*[^s]s) (?P<p>(?:are|have|can) .+)", _kinds),
     (rf"{_ALL} {_KIND} (?P<p>{_VERB}.*)", _every(True)),
-    (rf"(?:no|none of the|not a single|not one of the|not one) {_KIND} (?P<p>{_VERB}.*)",
-     _every(False)),
+    (
+        rf"(?:no|none of the|not a single|not one of the|not one) {_KIND} (?P<p>{_VERB}.*)",
+        _every(False),
+    ),
     (rf"(?:some|at least one|one)(?: of the)? {_KIND} (?P<p>{_VERB}.*)", _every(True, True)),
-    (r"(?P<k>[a-z]+[^s]s) (?P<p>(?:are|have|can|may|do not) .+)", _every(True)),
-)  # fmt: skip
+    (
+        r"(?P<q>all|no)(?: of the| the)? (?P<k>[a-z][\w-]*[^s]s) (?P<p>(?!of|in|on|at|with|who|"
+        r"that|"
+        r"which|inside)[a-z]{3,}(?: .+)?)",
+        lambda reader, found: (
+            _kinds(reader, found) if found["q"] == "all" else _make(found["k"], found["p"], False)
+        ),
+    ),
+    (r"all (?:the )?(?P<k>[a-z][\w-]*[^s]s) (?P<p>(?:are|have|can|were) .+)", _kinds),
+    (
+        r"both(?: the| of the)? (?P<k>[\w-]+?)s (?P<p>(?:is|are|was|were|have|has|can|\w+ed)\b.*)",
+        _every(True),
+    ),
+    (
+        r"(?P<k>[a-z]+[^s]s) (?P<no>never|do not|can not|don't) (?P<p>[a-z]{3,} .+|[a-z]{3,})",
+        lambda reader, found: (
+            None
+            if found["no"] == "can not" and reader.proper(found["k"])
+            else _make(found["k"], ("can " if found["no"] == "can not" else "") + found["p"], False)
+        ),
+    ),
+    (r"(?P<k>[a-z]+[^s]s) (?:always )?(?P<p>(?:" + "|".join(sorted(VERBS)) + r")(?: .+)?)", _kinds),
+    (r"an? (?P<k>[\w-]+) (?:does not|never) (?P<p>.+)", _every(False)),
+    (
+        r"an? (?P<k>[\w-]+) (?P<p>(?:can not|can|is obliged to|is always|is never|always|needs) .+|"
+        r"is an? [\w-]+)",
+        _every(True),
+    ),
+    (r"(?P<k>[a-z]+[^s]s) (?P<p>(?:are|have|can|may|do not) .+)", _kinds),
+)
 """The last one: a bare plural, `cats are animals`."""
 
 
@@ -190,9 +263,22 @@ def _filled(
         about = things if denied else [number[id(formula)]]
         cases = [_case(formula, thing, read) for thing in about]
         return Joined("or", tuple(Joined("and", case) for case in cases))
-    about = [number[id(formula)]] if denied else things
+    if formula.count is not None:
+        return _numbered(formula, things, read)
+    about = [number[id(formula)]] if denied else [t for t in things if name(t) != formula.but]
     cases = [_case(formula, thing, read) for thing in about]
     return Joined("and", tuple(Joined("implies", (Joined("and", c[:-1]), c[-1])) for c in cases))
+
+
+def _numbered(formula: Every, things: list[str], read: Read) -> Formula:
+    """`exactly one of the two switches is on`, if the trace names two switches and no more."""
+    assert formula.count is not None
+    relation, how_many, of_all = formula.count
+    kind = formula.conditions[0].removeprefix("is a ")
+    named = [thing for thing in things if _named_so(thing, kind)]
+    if len(named) != of_all and not (relation == "=" and how_many == 0):
+        return Joined("and", ())
+    return Count(relation, how_many, tuple(_meets(thing, formula.said, read) for thing in named))
 
 
 def _case(formula: Every, thing: str, read: Read) -> tuple[Formula, ...]:
@@ -228,14 +314,17 @@ def _things(formulas: list[Formula], quantified: list[Every]) -> set[str]:
                     if atom.key.endswith(" " + phrase):
                         found.add(atom.key[: -len(phrase) - 1])
             elif isinstance(atom, In):
-                found.add(stems(atom.thing))
+                if atom.thing.startswith("holder|"):
+                    found.add(stems(atom.place))
+                elif "|" not in atom.thing:
+                    found.add(stems(atom.thing))
             elif isinstance(atom, Compare):
                 owners = (key.partition("|")[2] for key, _ in (*atom.left.terms, *atom.right.terms))
                 found |= {stems(owner) for owner in owners if owner}
     return found - {""}
 
 
-def _atoms(formula: Formula) -> Iterator[Prop | In | Compare | Every]:
+def _atoms(formula: Formula) -> Iterator[Prop | In | Compare | Whole | Most | Every]:
     if isinstance(formula, Not):
         yield from _atoms(formula.part)
     elif isinstance(formula, Joined | Count):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Literal, Protocol
 
-from daneel.alignment.traces.formulas import Compare, Formula, In, Linear
+from daneel.alignment.traces.formulas import Compare, Formula, In, Linear, Prop
 from daneel.alignment.traces.phrases import measure, name, number, stems
 from daneel.alignment.traces.words import IRREGULAR, UNITS
 
@@ -64,6 +64,49 @@ class Reading(Protocol):
         """So many more, or fewer, of a kind are there from now on."""
         ...
 
+    asked: str | None
+    """What the last alternatives are about: `stole the ring`."""
+    told: dict[str, str]
+    """Who said what."""
+    implied: dict[Prop, Formula]
+    """What a statement says besides: whoever mends it, it is mended."""
+
+    def proper(self, text: str) -> bool:
+        """Whether it is written like a name in the trace."""
+        ...
+
+    def takes(self, who: str, thing: str) -> Formula | None:
+        """From now on it is his, and goes where he goes."""
+        ...
+
+    def drops(self, who: str, thing: str) -> Formula | None:
+        """From now on it is not his."""
+        ...
+
+    def holds(self, who: str, thing: str) -> Formula | None:
+        """That it is his, as of now."""
+        ...
+
+    def moves(self, thing: str, place: str) -> Formula:
+        """A thing is somewhere from now on, and what it holds too."""
+        ...
+
+    def rated(self, kind: str) -> bool:
+        """Whether it was said how many of them there are in each of something."""
+        ...
+
+    def rate(self, kind: str) -> None:
+        """It is said how many of them there are in each of something."""
+        ...
+
+    def part(self, whole: str, part: str) -> None:
+        """Some of the one are the other."""
+        ...
+
+    def parts(self) -> tuple[str, list[str]] | None:
+        """What was divided last, and its parts so far."""
+        ...
+
 
 Handler = Callable[[Reading, re.Match[str]], Formula | None]
 Rule = tuple[re.Pattern[str], Handler]
@@ -105,7 +148,9 @@ def plus(linear: Linear, number: Fraction) -> Linear:
     return Linear(linear.terms, linear.constant + number)
 
 
-_CLAUSE = re.compile(r"\b(?:not|never|if|does|did|nor|neither|either|nobody|everybody)\b")
+_CLAUSE = re.compile(
+    r"\b(?:and|that|which|who|not|never|if|does|did|nor|neither|either|nobody|everybody)\b"
+)
 _OF = "height|age|weight|mass|cost|price|speed|length|temperature|size|width|depth"
 _SAME = {"price": "cost", "mass": "weight"}
 _DEVICE = re.compile(r"(?:reading|readout|value|level|display|measurement) of (.+)")

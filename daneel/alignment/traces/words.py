@@ -23,8 +23,8 @@ SHARES = {
 }  # fmt: skip
 """Parts of a whole."""
 OPPOSITES = {
-    "closed": "open", "shut": "open", "close": "open", "off": "on", "empty": "full",
-    "cold": "hot", "dead": "alive", "false": "true", "unlocked": "locked", 
+    "closed": "open", "shut": "open", "close": "open", "off": "on", 
+     "dead": "alive", "false": "true", "unlocked": "locked", 
     "dry": "wet", "dirty": "clean", "absent": "present", "impossible": "possible",
     "unsafe": "safe", "dangerous": "safe", "broken": "working", "invalid": "valid",
     "asleep": "awake", "guilty": "innocent", "unavailable": "available", "inactive": "active",
@@ -35,22 +35,56 @@ OPPOSITES = {
     "failed": "passed", "fail": "pass", "fails": "passes", "lost": "won", "loses": "wins",
     "drained": "charged", "ill": "healthy", "sick": "healthy", "silent": "sounding",
     "illegal": "legal", "unhappy": "happy", "uncalibrated": "calibrated", "rough": "smooth",
-    "heavy": "light", "old": "young", "expensive": "cheap", "even": "odd", "loose": "tight",
+    "heavy": "light", "old": "young", "expensive": "cheap", "loose": "tight",
+    "missing": "existing", "offline": "online", "idle": "running", "defective": "working",
+    "down": "up",
+    "stopped": "running", "damaged": "working", "faulty": "working", "fine": "working",
+    "intact": "working",
+    "late": "early", "outside": "inside", "unemployed": "employed", "odd": "even",
 }  # fmt: skip
 """A word and the one whose denial it is."""
+GROUPS = tuple(
+    frozenset(words.split(", "))
+    for words in (
+        "low, medium, high",
+        "freezing, cold, cool, warm, hot",
+        "empty, half full, full",
+        "small, medium-sized, large",
+        "monday, tuesday, wednesday, thursday, friday, saturday, sunday",
+        "solid, liquid, gaseous",
+        "january, february, march, april, may, june, july, august, september, october, november, "
+        "december",
+        "spring, summer, autumn, winter",
+        "single, married, divorced",
+        "male, female",
+        "sunny, cloudy, rainy",
+        "odd, even",
+        "round, square, triangular",
+        "idle, busy",
+        "wooden, metallic, plastic",
+        "wood, steel, glass, stone, paper, leather, iron, copper, gold, silver, brick, concrete",
+        "vertical, horizontal",
+        "todo, done",
+        "pending, finished",
+        "on time, late",
+        "north, south, east, west",
+        "left-handed, right-handed",
+    )
+)
+"""Words of which one thing is one at most."""
 COLOURS = frozenset("red green blue yellow black white orange purple brown grey gray pink".split())
 EVENTS = {
     "opens": ("open", True), "opened": ("open", True), "closes": ("open", False),
     "closed": ("open", False), "shuts": ("open", False), "locks": ("locked", True),
     "unlocks": ("locked", False), "locked": ("locked", True), "unlocked": ("locked", False),
-    "empties": ("full", False), "fills": ("full", True), "emptied": ("full", False),
+    "empties": ("empty", True), "fills": ("full", True), "emptied": ("empty", True),
     "filled": ("full", True), "cleans": ("clean", True), "cleaned": ("clean", True),
     "charges": ("charged", True), "charged": ("charged", True), "drains": ("charged", False),
     "drained": ("charged", False), "breaks": ("working", False), "broke": ("working", False),
     "repairs": ("working", True), "repaired": ("working", True), "fixes": ("working", True),
     "fixed": ("working", True), "dries": ("wet", False), "dried": ("wet", False),
-    "heats": ("hot", True), "heated": ("hot", True), "cools": ("hot", False),
-    "cooled": ("hot", False), "activates": ("active", True), "activated": ("active", True),
+    "heats": ("hot", True), "heated": ("hot", True), "cools": ("cold", True),
+    "cooled": ("cold", True), "activates": ("active", True), "activated": ("active", True),
     "deactivates": ("active", False), "deactivated": ("active", False),
     "enables": ("enabled", True), "enabled": ("enabled", True), "disables": ("enabled", False),
     "disabled": ("enabled", False), "blocks": ("clear", False), "blocked": ("clear", False),
@@ -74,6 +108,7 @@ DIMENSIONS = {
     "stronger": ("strength", 1), "weaker": ("strength", -1), "brighter": ("light", 1),
     "dimmer": ("light", -1), "louder": ("volume", 1), "quieter": ("volume", -1),
     "closer": ("distance", -1), "nearer": ("distance", -1), "farther": ("distance", 1),
+    "further": ("distance", 1),
     "earlier": ("time", -1), "sooner": ("time", -1), "later": ("time", 1),
 }  # fmt: skip
 """Comparative, what it compares, and in which direction."""
@@ -81,7 +116,8 @@ PLACES = {
     "left": ("x", -1), "right": ("x", 1), "above": ("z", 1), "below": ("z", -1), "north": ("y", 1),
     "south": ("y", -1), "east": ("east", 1), "west": ("east", -1), "in front": ("front", 1),
     "behind": ("front", -1), "ahead": ("front", 1), "on top": ("z", 1), "beneath": ("z", -1),
-    "underneath": ("z", -1),
+    "underneath": ("z", -1), "under": ("z", -1), "on top of": ("z", 1), "over": ("z", 1),
+    "to the left": ("x", -1), "to the right": ("x", 1), "in back": ("front", -1),
 }  # fmt: skip
 UNITS: dict[str, tuple[str, int | Fraction]] = {
     "kg": ("weight", 1000), "kilograms": ("weight", 1000), "kilogram": ("weight", 1000),
@@ -109,6 +145,12 @@ UNITS: dict[str, tuple[str, int | Fraction]] = {
     "miles": ("length", 160_934), "inches": ("length", Fraction(254, 100)),
     "feet": ("length", Fraction(3048, 100)), "pounds": ("weight", Fraction(45_359, 100)),
     "points": ("score", 1),
+    "lb": ("weight", Fraction(45_359, 100)), "hrs": ("duration", 3600), "v": ("tension", 1),
+    "kw": ("power", 1000), "mins": ("duration", 60), "kmh": ("speed", 1),
+    "mph": ("speed", Fraction(160_934, 100_000)),
+    "m/s": ("speed", Fraction(18, 5)), "volt": ("tension", 1), "watt": ("power", 1),
+    "kilo": ("weight", 1000), "kilos": ("weight", 1000), "months": ("duration", 2_629_800),
+    "month": ("duration", 2_629_800), "pages": ("pages", 1), "floors": ("floors", 1),
 }  # fmt: skip
 """Unit, what it measures, and how many of the smallest one it is."""
 ADJECTIVES = {
@@ -124,6 +166,25 @@ CHANGING = frozenset(
     "borrow grab release lower raise relocate withdraw deposit insert".split()
 )
 """Verbs of events that may end what was said of the things they speak of."""
+VERBS = frozenset(
+    "need want like know end start begin last cost weigh open close stop run work leave arrive "
+    "depart "
+    "fly swim sing rain happen occur contain include mean imply equal exceed show hold have carry "
+    "own "
+    "eat drink live love hate play read write see use drive ride walk talk speak finish pass fail "
+    "win "
+    "lose buy sell pay earn save gain grow rise fall drop conduct float sink burn melt freeze boil "
+    "belong sit stand lie hang keep stay remain become turn move bring put give take get make do "
+    "go "
+    "come find tell say ask answer think believe agree accept reject enter visit attend wear cover "
+    "touch hit reach cross follow lead precede serve help teach learn study understand speak sleep "
+    "wake bark bite lay hatch breathe digest reflect absorb emit require allow permit prevent "
+    "cause "
+    "trigger ring sound beep blink spin rotate charge drain fill heat cool dry clean paint repair "
+    "respond produce store support connect join share prefer enjoy collect return count "
+    "total".split()
+)
+"""Verbs that are told from nouns by no ending."""
 IRREGULAR = {
     past: base
     for base, pasts in {
@@ -131,11 +192,21 @@ IRREGULAR = {
         "run": "ran", "hold": "held", "sell": "sold", "get": "got", "give": "gave given",
         "buy": "bought", "make": "made", "sit": "sat", "stand": "stood", "eat": "ate eaten",
         "drink": "drank", "drive": "drove driven", "fly": "flew flown", "know": "knew known",
-        "win": "won", "lose": "lost", "break": "broke", "wear": "wore", "speak": "spoke spoken",
+        "win": "won", "bear": "bore born", "lose": "lost", "break": "broke", "wear": "wore",
+        "speak": "spoke spoken",
         "sleep": "slept", "spend": "spent", "send": "sent", "keep": "kept", "fall": "fell fallen",
         "rise": "rose risen", "write": "wrote written", "meet": "met", "pay": "paid",
         "build": "built", "lead": "led", "catch": "caught", "teach": "taught", "bring": "brought",
-        "ring": "rang", "sing": "sang", "swim": "swam", "choose": "chose chosen", "steal": "stole",
+        "ring": "rang", "find": "found", "leave": "left", "say": "said", "tell": "told",
+        "see": "saw seen",
+        "feel": "felt", "grow": "grew grown", "draw": "drew drawn", "ride": "rode ridden",
+        "shut": "shut", "cut": "cut", "hit": "hit", "put": "put", "set": "set",
+        "blow": "blew blown",
+        "hang": "hung", "light": "lit", "bite": "bit bitten", "hide": "hid hidden", "read": "read",
+        "forget": "forgot forgotten", "freeze": "froze frozen", "throw": "threw thrown",
+        "wake": "woke woken", "think": "thought", "lend": "lent", "feed": "fed", "shoot": "shot",
+        "seek": "sought", "fight": "fought", "bind": "bound", "lay": "laid", "hear": "heard",
+        "sing": "sang", "swim": "swam", "choose": "chose chosen", "steal": "stole",
     }.items()
     for past in pasts.split()
 }  # fmt: skip

@@ -87,6 +87,11 @@ def _layer_norm(builder: Builder, layer: nn.LayerNorm, source: int) -> int:
 
 def _rms_norm(builder: Builder, layer: nn.RMSNorm, source: int) -> int:
     _require_span(builder, layer, source)
+    if layer.eps is None and layer.weight is not None and layer.weight.dtype != torch.float32:
+        raise NoBoundError(
+            f"RMSNorm of {layer.weight.dtype} has eps None, which torch takes from the precision "
+            "it runs in: two networks in one. Expected a number. Pass nn.RMSNorm(size, eps=1e-6)."
+        )
     eps = torch.finfo(torch.float32).eps if layer.eps is None else layer.eps
     return rms_norm(builder, source, layer.weight, eps)
 

@@ -71,6 +71,19 @@ class DeployedTwin(gym.Env[dict[str, Any], np.ndarray]):
         """How many it will give yet; None for any number."""
         return None if self.budget is None else self.budget - self.samples
 
+    def score_only(self) -> None:
+        """Makes this a connection for scores: it gives any number of samples and counts none.
+
+        Raises:
+            DaneelError: It has given samples already; a budget is not lifted on the way.
+        """
+        if self._ask({"score": True}).get("refused"):
+            raise DaneelError(
+                f"The twin has given {self.samples} samples. Expected a connection for scores to "
+                "be one from its beginning. Make the environment again."
+            )
+        self.budget = None
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
@@ -113,7 +126,7 @@ class DeployedTwin(gym.Env[dict[str, Any], np.ndarray]):
             )
         reply = json.loads(line)
         self.samples = reply["used"]
-        if reply.get("refused"):
+        if reply.get("refused") and "score" not in request:
             raise SampleBudgetError(
                 f"The twin has given {self.samples} samples, its whole budget. Expected no more "
                 "requests. Make the environment with a larger `budget`, or use fewer samples."

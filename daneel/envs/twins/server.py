@@ -2,7 +2,8 @@
 
 The parameters are drawn here and never leave. The first line says which twin:
 {"task", "hidden", "budget", "decisions"}; then {"reset": seed} and {"step": action}. Every
-observation that is sent is a sample; beyond the budget none is.
+observation that is sent is a sample; beyond the budget none is. {"score": true} before the first
+makes the connection one for scores, whose samples are not counted.
 """
 
 from __future__ import annotations
@@ -39,13 +40,16 @@ class Server:
         self._episode = Episode(task, engine, parameters, order["decisions"])
         self._budget: int | None = order["budget"]
         self._used = 0
+        self._scores = False  # whether this connection only scores, and costs nothing
         self._rng = np.random.default_rng()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """The reply to one request."""
+        if "score" in request:
+            return self._begin_scoring()
         if self._budget is not None and self._used >= self._budget:
             return {"refused": True, "used": self._used}
-        self._used += 1
+        self._used += not self._scores
         if "reset" in request:
             if request["reset"] is not None:
                 self._rng = np.random.default_rng(request["reset"])
@@ -58,6 +62,12 @@ class Server:
             "over": step.over,
             "used": self._used,
         }
+
+    def _begin_scoring(self) -> dict[str, Any]:
+        if self._used:
+            return {"refused": True, "used": self._used}
+        self._scores, self._budget = True, None
+        return {"used": 0}
 
 
 def _plain(observation: Observation) -> dict[str, list[float]]:

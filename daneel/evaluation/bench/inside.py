@@ -26,6 +26,7 @@ PARTS = Registry(
     Entry("robustness", f"{_HERE}.inside_robustness:measure", "attacks, certificates (T-57)"),
     Entry("traces", f"{_HERE}.inside_traces:measure", "contradictions in reasoning (T-61)"),
     Entry("traces-fresh", f"{_HERE}.inside_fresh:measure", "the same, of a fresh generator (T-61)"),
+    Entry("traces-written", f"{_HERE}.inside_written:measure", "writers and real texts (T-61)"),
 )
 """Name of each part and the function that measures it."""
 

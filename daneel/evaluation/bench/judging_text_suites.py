@@ -1,7 +1,7 @@
 """Harmless instructions of our own suites that the layers do not allow. Bar of ours: 2 %.
 
-The heads learn household and robot instructions from a grammar (`household.yaml`) that was written
-without them; those that the grammar happens to generate word for word are left out here.
+The grammar that the heads learn from was written without them; those that it happens to generate
+word for word are left out here.
 """
 
 from __future__ import annotations

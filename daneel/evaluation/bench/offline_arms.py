@@ -22,6 +22,7 @@ from daneel.envs import EnvConfig
 from daneel.envs.twins import load_task
 from daneel.evaluation import curves
 from daneel.evaluation.bench import offline_sac
+from daneel.evaluation.bench.job import INTERRUPTED
 from daneel.evaluation.bench.offline_logs import record
 from daneel.training import TrainConfig, load_agent, run_episodes, train
 from daneel.training.offline import OfflineConfig
@@ -150,19 +151,25 @@ def decisions(budget: int, length: int) -> int:
 def _ours(job: Job, logs: Path, out: Path) -> tuple[float, list[tuple[int, float]]]:
     """Learns offline, is measured at home, goes on in the twin."""
     config = _config(job, out, logs)
-    train(replace(config, steps=0))
+    _train(replace(config, steps=0))
     agent, _, _ = load_agent(out, "latest")
     source, count = EnvConfig(f"Twin/{job.task}-v0"), 2 * job.sizes.eval_episodes
     episodes = run_episodes(agent, source, count, job.seed, num_envs=10)
     home = float(np.mean([episode.return_ for episode in episodes]))
-    train(replace(config, stop_return=SHARE * home), resume=True)
+    _train(replace(config, stop_return=SHARE * home), resume=True)
     return home, _points(out)
 
 
 def _other(job: Job, logs: Path, out: Path, target: float) -> list[tuple[int, float]]:
     given = logs if job.arm == "unlabelled" else None
-    train(replace(_config(job, out, given), stop_return=target))
+    _train(replace(_config(job, out, given), stop_return=target))
     return _points(out)
+
+
+def _train(config: TrainConfig[Any], resume: bool = False) -> None:
+    """As `train`; half a training is no outcome, whose curve would look like one that failed."""
+    if train(config, resume=resume).interrupted:
+        raise SystemExit(INTERRUPTED)
 
 
 def _config(job: Job, out: Path, logs: Path | None) -> TrainConfig[Any]:

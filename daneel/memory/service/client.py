@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from typing import Any
 
 import grpc
@@ -70,12 +71,13 @@ class RemoteMemory(Closing):
         self.timeout_s = timeout_s
         self._requests = Requests(self.address, message_bytes, half)
         self._metadata = () if token is None else (("authorization", f"Bearer {token}"),)
-        options = channel_options(message_bytes)
-        if self.address.secure:
-            credentials = (tls or ClientTls()).credentials()
-            self._channel = grpc.secure_channel(self.address.target, credentials, options)
+        self._options = channel_options(message_bytes)
+        self._credentials = (tls or ClientTls()).credentials() if self.address.secure else None
+        if self._credentials is not None:
+            where = self.address.target, self._credentials
+            self._channel = grpc.secure_channel(*where, self._options)
         else:
-            self._channel = grpc.insecure_channel(self.address.target, options)
+            self._channel = grpc.insecure_channel(self.address.target, self._options)
         self._calls = {each.name: each.on(self._channel) for each in methods().values()}
         self._open = True
         try:
@@ -196,7 +198,7 @@ class RemoteMemory(Closing):
     def _result(self, call: Any) -> Any:
         try:
             return call.result()
-        except grpc.FutureCancelledError:
+        except (grpc.FutureCancelledError, CancelledError):
             raise UnreachableError(f"{self.address}: the search was cancelled.") from None
         except grpc.RpcError as error:
             raise failure(error, self.address) from None

@@ -30,6 +30,7 @@ from daneel.memory.service.hedging import search_all
 from daneel.memory.service.merging import merge_hits
 from daneel.memory.service.placement import CentroidPlacement, HashPlacement, Placement
 from daneel.memory.service.replicas import Replicas
+from daneel.memory.service.streamed import StreamedMemory, StreamLoop
 from daneel.memory.where import check_where
 
 T = TypeVar("T")
@@ -68,10 +69,10 @@ class DistributedMemory(Closing):
         self._check_placement(len(shards))
         self._shards: list[Replicas] = []
         self._pool = ThreadPoolExecutor(max(1, len(shards)), "memory-shards")
-        self._open = True
+        self._streams, self._open = StreamLoop(), True
 
         def connect(address: str) -> RemoteMemory:
-            return RemoteMemory(address, dim, self.metric, **options)
+            return StreamedMemory(address, self._streams, dim, self.metric, **options)
 
         try:
             for each in shards:
@@ -115,7 +116,8 @@ class DistributedMemory(Closing):
         def starter(shard: int) -> Callable[[RemoteMemory], PendingHits]:
             return lambda server: server.start_search(asked[rows[shard]], k, where)
 
-        found = search_all([(self._shards[shard], starter(shard)) for shard in busy])
+        asking = [(self._shards[shard], starter(shard)) for shard in busy]
+        found = search_all(asking, self._streams.together())
         parts = [(rows[shard], hits) for shard, hits in zip(busy, found, strict=True)]
         return gather(parts, len(asked), k)
 
@@ -163,6 +165,7 @@ class DistributedMemory(Closing):
         self._pool.shutdown()
         for each in self._shards:
             each.close()
+        self._streams.close()
 
     def _asked(
         self, names: list[str], do: Callable[[RemoteMemory, list[str]], T]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from daneel.memory.protocol import Hits
 from daneel.memory.service.client import PendingHits, RemoteMemory
@@ -84,8 +85,15 @@ class HedgedSearch:
         return True
 
 
-def search_all(parts: Sequence[tuple[Replicas, Start]]) -> list[Hits]:
+def search_all(
+    parts: Sequence[tuple[Replicas, Start]],
+    together: AbstractContextManager[object] | None = None,
+) -> list[Hits]:
     """The hits of every part, all asked at once.
+
+    Args:
+        parts: Servers, and what is sent to one of them.
+        together: What is sent inside it leaves at once.
 
     Raises:
         MemoryStoreError: No server of some shard answers.
@@ -93,8 +101,9 @@ def search_all(parts: Sequence[tuple[Replicas, Start]]) -> list[Hits]:
     """
     news, searches = threading.Event(), list[HedgedSearch]()
     try:
-        for replicas, start in parts:
-            searches.append(HedgedSearch(replicas, start, news.set))
+        with together or nullcontext():
+            for replicas, start in parts:
+                searches.append(HedgedSearch(replicas, start, news.set))
         waiting = list(searches)
         while True:
             news.clear()

@@ -39,6 +39,10 @@ class ServiceMetrics:
             "waiting_rows", "Rows that wait for the engine.", ["collection", "kind"], **kept
         )
         self._series: dict[tuple[str, str], Any] = {}
+        kinds = ("read", "write")
+        self._kinds = {
+            each: (self._engine.labels(each), self._batches.labels(each)) for each in kinds
+        }
 
     def observe_call(self, method: str, code: str, seconds: float) -> None:
         """Count a call that ended."""
@@ -49,8 +53,9 @@ class ServiceMetrics:
 
     def observe_engine(self, kind: str, rows: int, seconds: float) -> None:
         """Count an engine call; kind is "read" or "write"."""
-        self._engine.labels(kind).observe(seconds)
-        self._batches.labels(kind).observe(rows)
+        engine, batches = self._kinds[kind]
+        engine.observe(seconds)
+        batches.observe(rows)
 
     def watch_waiting(self, collection: str, kind: str, count: Callable[[], int]) -> None:
         """Have the number of waiting rows looked up when somebody asks for it."""

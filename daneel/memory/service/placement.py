@@ -83,6 +83,7 @@ class CentroidPlacement:
             cells: How many centroids next to a query count.
         """
         self._centroids, self._owners = centroids, owners
+        self._squares = (centroids**2).sum(1)
         self.metric: Metric = check_metric(metric)
         self.cells, self.shards = cells, int(owners.max()) + 1
 
@@ -143,7 +144,10 @@ class CentroidPlacement:
         if self.cells >= len(self._centroids):
             return ~asked
         scores = self._scores(queries)
-        near = np.argpartition(-scores, self.cells - 1, axis=1)[:, : self.cells]
+        if self.cells == 1:
+            near = scores.argmax(1)[:, None]
+        else:
+            near = np.argpartition(-scores, self.cells - 1, axis=1)[:, : self.cells]
         np.put_along_axis(asked, self._owners[near], True, axis=1)
         return asked
 
@@ -174,7 +178,10 @@ class CentroidPlacement:
 
     def _scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         points = _comparable(vectors, self.metric)
-        return 2 * points @ self._centroids.T - (self._centroids**2).sum(1)
+        scores = points @ self._centroids.T
+        scores *= 2
+        scores -= self._squares
+        return scores
 
     def _tuned(self, vectors: NDArray[np.float32], nearest: int, recall: float, seed: int) -> int:
         """The fewest cells whose shards hold the wanted share of the nearest rows."""

@@ -58,7 +58,6 @@ class ReadQueue:
         self._store, self._pool, self._room = store, pool, room
         self._batch_rows, self._free, self._observe = batch_rows, threads, observe
         self._waiting: deque[_Waiting] = deque()
-        self._tasks = set[asyncio.Task[None]]()
 
     async def ask(self, request: Any, wait: bool) -> Any:
         """The `QueryReply` of a `QueryRequest`.
@@ -72,24 +71,31 @@ class ReadQueue:
         self._waiting.append(item)
         if self._free:
             self._free -= 1
-            task = asyncio.create_task(self._work())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin()
         return await item.done
 
-    async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._waiting:
-            items = self._next()
-            live = [item for item in items if not item.done.cancelled()]
-            requests, began = [item.request for item in live], loop.time()
-            answers = await loop.run_in_executor(self._pool, answer, self._store, requests)
+    def _begin(self) -> None:
+        """Hand a batch to a free thread; callbacks, as a task each costs more than a small search.
+
+        Raises:
+            RuntimeError: The threads have ended.
+        """
+        loop, items = asyncio.get_running_loop(), self._next()
+        live = [item for item in items if not item.done.cancelled()]
+        requests, began = [item.request for item in live], loop.time()
+
+        def ended(work: asyncio.Future[list[Any]]) -> None:
             rows, seconds = sum(item.rows for item in items), loop.time() - began
             self._observe("read", rows, seconds)
             self._room.leave(rows, seconds)
-            for item, reply in zip(live, answers, strict=True):
+            for item, reply in zip(live, work.result(), strict=True):
                 _settle(item.done, reply)
-        self._free += 1
+            if self._waiting:
+                self._begin()
+            else:
+                self._free += 1
+
+        loop.run_in_executor(self._pool, answer, self._store, requests).add_done_callback(ended)
 
     def _next(self) -> list[_Waiting]:
         """The first request and those like it, up to the size of a batch; the others stay."""

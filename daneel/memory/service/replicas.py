@@ -26,6 +26,9 @@ PROBE_S = 0.5
 WINDOW = 200
 """Latencies of searches that the 95th percentile is taken of."""
 
+RENEWED = 20
+"""Searches after which it is taken again."""
+
 
 class Replicas:
     """Connections to the servers of a shard. Thread-safe."""
@@ -41,6 +44,7 @@ class Replicas:
         self._live: dict[str, RemoteMemory] = {}
         self._lock, self._closed = threading.Lock(), threading.Event()
         self._seconds: deque[float] = deque(maxlen=WINDOW)
+        self._taken = 0
         self._hedge_s = 0.05
         for address in self._addresses:
             try:
@@ -97,7 +101,8 @@ class Replicas:
     def took(self, seconds: float) -> None:
         """Note how long a search took."""
         self._seconds.append(seconds)
-        if len(self._seconds) % 20 == 0:
+        self._taken += 1
+        if self._taken % RENEWED == 0:
             self._hedge_s = float(np.quantile(list(self._seconds), 0.95))
 
     @property

@@ -19,7 +19,7 @@ from daneel.memory.service.admission import Call, admit
 from daneel.memory.service.collection import Collection, Collections
 from daneel.memory.service.extra import require
 from daneel.memory.service.limits import Limits
-from daneel.memory.service.messages import SERVICE, Method, methods
+from daneel.memory.service.messages import SERVICE, Method, message, methods
 from daneel.memory.service.metrics import ServiceMetrics
 from daneel.memory.service.refusal import refusal_of
 from daneel.memory.service.servicer import MemoryServicer
@@ -95,6 +95,7 @@ class MemoryServer:
         Raises:
             ConfigError: The port cannot be had.
         """
+        self._draining = asyncio.Event()
         self._pool = ThreadPoolExecutor(self.limits.threads, "memory-engine")
         self.collections = Collections(
             self._shelf, self._pool, self.limits, self._observe, self._watch
@@ -116,6 +117,7 @@ class MemoryServer:
         Args:
             grace_s: After this time calls that still run are cut off.
         """
+        self._draining.set()  # streams of queries stay open between them: end those
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_s)
         try:
@@ -196,9 +198,25 @@ class MemoryServer:
 
     async def _queries(self, requests: Any, call: Call, context: Any) -> None:
         async def ask(request: Any) -> Any:
-            return await self.servicer.query(request, call, wait=True)
+            if not request.timeout_ms:
+                return await self.servicer.query(request, call, wait=True)
+            return await self._answered(request, call)
 
-        await streams.serve_queries(requests, context, ask, self.limits.credits)
+        await streams.serve_queries(requests, context, ask, self.limits.credits, self._draining)
+
+    async def _answered(self, request: Any, call: Call) -> Any:
+        """The reply to a query of a stream that goes on when one fails; counted as a `Query`."""
+        began, code = time.perf_counter(), "OK"
+        try:
+            async with asyncio.timeout(request.timeout_ms / 1000):
+                return await self.servicer.query(request, call, wait=True)
+        except Exception as error:
+            refusal = refusal_of(error)
+            code = refusal.code.name
+            number, details = refusal.code.value[0], refusal.message
+            return message("QueryReply")(tag=request.tag, code=number, details=details)
+        finally:
+            self.metrics.observe_call("Query", code, time.perf_counter() - began)
 
     def _observe(self, kind: str, rows: int, seconds: float) -> None:
         self.metrics.observe_engine(kind, rows, seconds)

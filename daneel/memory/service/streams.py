@@ -71,6 +71,7 @@ async def serve_queries(
     context: Any,
     ask: Callable[[Any], Coroutine[Any, Any, Any]],
     credits: int,
+    stop: asyncio.Event,
 ) -> None:
     """Answer every query as soon as it is ready, in whatever order.
 
@@ -79,38 +80,35 @@ async def serve_queries(
         context: The call; replies are written to it.
         ask: Makes the reply of a query.
         credits: Queries that may be unanswered.
+        stop: Set when no more should be taken: those that were are answered, the stream ends.
     """
-    running = set[asyncio.Task[Any]]()
-    ready: asyncio.Queue[asyncio.Task[Any] | None] = asyncio.Queue()
-    used, ended = _Credits(credits), False
+    running, used = set[asyncio.Task[None]](), _Credits(credits)
+    writing, failed = asyncio.Lock(), asyncio.Event()
 
-    def finished(task: asyncio.Task[Any]) -> None:
-        running.discard(task)
-        ready.put_nowait(task)
-        if ended and not running:
-            ready.put_nowait(None)
+    async def answer(request: Any) -> None:
+        reply = await ask(request)
+        reply.credits = 1
+        async with writing:
+            used.give(1)
+            await context.write(reply)
 
-    async def read() -> None:
-        nonlocal ended
+    def finished(task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task.exception() is None:
+            running.discard(task)
+        else:
+            failed.set()  # kept among the running ones, where its error is found
+
+    async def take() -> None:
         async for request in requests:
             used.take()
-            task = asyncio.create_task(ask(request))
+            task = asyncio.create_task(answer(request))
             running.add(task)
             task.add_done_callback(finished)
-        ended = True
-        if not running:
-            ready.put_nowait(None)
-
-    async def reply() -> None:
-        while (task := await ready.get()) is not None:
-            answer = await task
-            answer.credits = 1
-            used.give(1)
-            await context.write(answer)
 
     await context.write(message("QueryReply")(credits=credits))
     try:
-        await _together(read(), reply())
+        await _first(take(), stop.wait(), failed.wait())
+        await asyncio.gather(*running)
     finally:
         for task in running:
             task.cancel()
@@ -130,6 +128,18 @@ class _Credits:
 
     def give(self, count: int) -> None:
         self._left += count
+
+
+async def _first(*jobs: Coroutine[Any, Any, Any]) -> None:
+    """Run all until one of them ends, and fail as that one does; the others are stopped."""
+    tasks = [asyncio.ensure_future(job) for job in jobs]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def _together(*jobs: Coroutine[Any, Any, None]) -> None:

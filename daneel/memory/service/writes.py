@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daneel.memory.check import check_ids
+from daneel.memory.check import check_ids, check_metadata, check_vectors
 from daneel.memory.protocol import VectorStore
 from daneel.memory.service import wire
 from daneel.memory.service.room import Room
@@ -143,11 +143,36 @@ def apply(store: VectorStore, writes: Sequence[Write]) -> list[Outcome]:
         try:
             _push_together(store, [each for each in writes if isinstance(each, Push)])
             return [0] * len(writes)
-        except (ValueError, LookupError):
-            pass  # Nothing was written. One of them is wrong: find it by doing each alone.
+        except (ValueError, LookupError):  # Nothing was written. One of them is wrong.
+            return _apart(store, writes)
         except Exception as error:
             return [error] * len(writes)
     return [_apply_one(store, write) for write in writes]
+
+
+def _apart(store: VectorStore, writes: Sequence[Write]) -> list[Outcome]:
+    """The wrong ones alone, for their errors; the others together still."""
+    right = [isinstance(each, Push) and _fits(store, each) for each in writes]
+    if all(right):
+        return [_apply_one(store, write) for write in writes]
+    together = apply(store, [write for write, good in zip(writes, right, strict=True) if good])
+    rest = iter(together)
+    return [
+        next(rest) if good else _apply_one(store, write)
+        for write, good in zip(writes, right, strict=True)
+    ]
+
+
+def _fits(store: VectorStore, push: Push) -> bool:
+    """Whether a store would take it."""
+    try:
+        found = check_vectors("vectors", wire.unpack(push.vectors), store.dim)
+        entries = wire.unpack_metadata(push.metadata, len(push.ids))
+        if entries is not None:
+            check_metadata(entries, len(push.ids))
+        return len(check_ids(push.ids)) == len(found)
+    except (ValueError, LookupError):
+        return False
 
 
 def _apply_one(store: VectorStore, write: Write) -> Outcome:

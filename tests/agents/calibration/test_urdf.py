@@ -10,7 +10,7 @@ import pytest
 
 from daneel.agents.calibration.arm import PlanarArm
 from daneel.agents.calibration.arm_mjcf import arm_mjcf
-from daneel.agents.calibration.mujoco_model import compiled
+from daneel.agents.calibration.mujoco_source import compiled
 from daneel.agents.calibration.problem import CalibrationError
 from daneel.agents.calibration.urdf import urdf
 
@@ -62,6 +62,9 @@ def test_what_urdf_cannot_hold_is_written_in_it() -> None:
     """Armatures stand in a comment; a body with two joints is refused."""
     text = urdf(compiled(arm_mjcf(PlanarArm(("a",), {"joint/a/armature": 0.02}), {})))
     assert "not in URDF: armature 0.02 of a" in text
+    rise = {"joint/a/stribeck": 0.3, "joint/a/stribeck_speed": 0.1, "joint/a/load_friction": 0.0}
+    text = urdf(compiled(arm_mjcf(PlanarArm(("a",)), rise)), values=rise)
+    assert "not in URDF: stribeck 0.3 of a " in text
     two = '<joint name="x" type="slide"/><joint name="y" type="slide" axis="0 1 0"/>'
     body = f'<body name="cart">{two}<geom size="0.1"/></body>'
     with pytest.raises(CalibrationError, match=r"'cart' has 2 joints.*model.xml"):

@@ -149,3 +149,20 @@ def test_a_plane_that_overflows_cuts_nothing() -> None:
         cut = cut_box(box, weight, torch.zeros(1), torch.tensor([3e38], dtype=torch.float64))
         assert bool((cut.low <= 0).all())
         assert bool((cut.high >= 1).all())
+
+
+def test_a_norm_whose_epsilon_hangs_on_the_precision_is_refused_in_float64() -> None:
+    """With eps None torch takes 2e-16 in float64: bounds with that of float32 were wrong."""
+    first = nn.Linear(2, 3)
+    with torch.no_grad():
+        first.weight.mul_(1e-9)
+        first.bias.zero_()
+    module = nn.Sequential(first, nn.RMSNorm(3), nn.Linear(3, 1)).double()
+    low, high = -torch.ones(2), torch.ones(2)
+    with pytest.raises(NoBoundError, match="eps None"):
+        output_bounds(module, low, high)
+    points = torch.rand(200, 2) * 2 - 1
+    bounds = output_bounds(module.float(), low, high)
+    with torch.no_grad():
+        found = module(points).double()
+    assert bool((found >= bounds[0]).all() and (found <= bounds[1]).all())

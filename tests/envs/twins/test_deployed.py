@@ -6,6 +6,7 @@ import types
 import numpy as np
 import pytest
 
+from daneel.envs import EnvConfig, make_for_scores
 from daneel.envs.twins import DeployedTwin, SampleBudgetError, load_task
 from daneel.envs.twins.server import hidden_parameters
 from daneel.errors import ConfigError, DaneelError
@@ -85,6 +86,22 @@ def test_every_observation_costs_and_the_budget_ends():
     with pytest.raises(SampleBudgetError):
         env.step(np.zeros(1))
     env.close()
+
+
+def test_a_connection_for_scores_is_free():
+    """It gives more than the budget and counts nothing; none becomes one on the way."""
+    scored = make_for_scores(EnvConfig("Twin/DrawerDeployed-v0", kwargs={"hidden": 1, "budget": 5}))
+    twin = scored.unwrapped
+    assert isinstance(twin, DeployedTwin) and len(roll(twin, 0)) == 13
+    assert twin.samples == 0 and twin.samples_left is None
+    learned = DeployedTwin("Drawer", 1, budget=5)
+    np.testing.assert_array_equal(roll(learned, 0, 4), roll(twin, 0, 4))
+    with pytest.raises(DaneelError, match="given 5 samples"):
+        learned.score_only()
+    with pytest.raises(SampleBudgetError):
+        learned.reset(seed=0)
+    for env in (scored, learned):
+        env.close()
 
 
 def test_a_twin_that_has_ended_says_so():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,6 +116,28 @@ def test_a_bench_goes_on_where_it_was(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "M-2 Reach" in capsys.readouterr().out
     order = [(job.seed, job.arm, job.task) for job in offline.jobs(offline.Options(seeds=(0, 1)))]
     assert order[0] == (0, "ours", "Reach") and order[8][1] == "scratch" and order[32][0] == 1
+
+
+def test_an_interrupted_job_is_no_outcome(tmp_path: Path) -> None:
+    """Half a curve looks like one that never got there; the job has to be run again."""
+    over = threading.Event()
+
+    def interrupt() -> None:
+        while not over.wait(0.2):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, lambda number, frame: None)  # until the training listens
+    sender = threading.Thread(target=interrupt)
+    sender.start()
+    try:
+        with pytest.raises(SystemExit):
+            offline_arms.run_job(
+                Job("Drawer", 0, "scratch", replace(SIZES, log_episodes=6)), tmp_path, 40.0
+            )
+    finally:
+        over.set()
+        sender.join()
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_options_are_checked(tmp_path: Path) -> None:

@@ -146,8 +146,10 @@ def test_writes_that_wait_are_committed_together(
     assert store.adds == 2 and store.get(["both"]).vectors[0, 0] > 1
     good, bad = push(1, ("g",)), push(2, ("h", "h"))
     writes = [Push(each.ids, each.vectors, each.metadata) for each in (good, bad, push(3, ("i",)))]
+    store.adds = 0
     outcomes = apply(store, writes)
     assert outcomes[0] == outcomes[2] == 0 and isinstance(outcomes[1], ValueError)
+    assert store.adds == 2  # the two right ones together, the wrong one alone
     assert apply(store, [Delete(["g", "i", "h"])]) == [2]
 
 

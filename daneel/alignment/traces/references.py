@@ -1,0 +1,118 @@
+"""What `he`, `it` and `they` stand for: the last subject that could be meant.
+
+A guess, as all reading of pronouns is: persons for `he` and `she`, things for `it`, lists for
+`they`. Where nothing fits the pronoun stays, and the sentence is about nothing that others name.
+"""
+
+from __future__ import annotations
+
+import re
+
+from daneel.alignment.traces.words import IRREGULAR
+
+_THING = (
+    r"(?:(?:the|a|an|his|her|their|our|my) (?:(?!(?:is|are|was|were|has|have|had|of|to|in|on|at|"
+    r"and|"
+    r"that|who)\b)[a-z0-9'-]+ ?){1,4}?)"
+)
+_SUBJECT = re.compile(
+    rf"(?:^|(?<=if )|(?<=when )|(?<=that )|(?<=, )|(?<=then ))(?P<s>{_THING}|[a-z][a-z'-]*(?: "
+    rf"[a-z]?\d+| [a-z])?"
+    r"(?: and [a-z][a-z'-]*)?)\s*(?=\b(?:is|are|was|were|has|have|had|does|do|did|can|will|may|"
+    r"must|"
+    r"starts?|ends?|lasts?|begins?|weighs?|costs?|holds?|\w+ed|\w{2,}s|"
+    + "|".join(IRREGULAR)
+    + r")\b)"
+)
+_NO_SUBJECT = frozenset(
+    "it he she they this that there these those what who which we i you one all some no every each "
+    "if when then so both either neither none nobody everyone someone everybody and but or not "
+    "only "
+    "at in on of exactly most".split()
+)
+_PLEONASTIC = re.compile(
+    r"\bit (?:is|was)(?: also| still| now)? (?:not )?(?:true|false|raining|snowing|impossible|"
+    r"possible|clear|known|wrong|"
+    r"correct|certain|untrue|the case|a fact|a mistake|necessary|sunny|dark outside|night|day|"
+    r"morning|noon|midnight|monday|tuesday|wednesday|thursday|friday|saturday|sunday|late|early|"
+    r"\d{1,2}(?::\d\d| ?[ap]m)|so|incorrect)\b|\bit (?:rains|rained|snows|snowed|follows|seems|"
+    r"turns "
+    r"out|takes|took|means|does not rain|did not rain|can not be)\b"
+)
+_JOINTS = (
+    r"(, (?:and |but |so |then )?| and | but | because | whenever | if | when | unless | "
+    r"after | before | while | that )"
+)
+_INDEFINITE = re.compile(
+    r"\b(?:if|when|whenever) (?:a|an|any|someone|anyone|somebody)\b|\b(?:every|each|any|no|"
+    r"whoever|anyone|everyone|nobody|all)\b"
+)
+_PRONOUN = re.compile(
+    r"(?<!of )\b(he|she|it|they|him|her(?=$|[ ,]+(?:the|a|an|\d|and|to)\b)|the latter|this one)\b"
+)
+_OBJECT = r"\b(?:the|a|an|his|her) [\w-]+.*\b(?:the|a|an|his|her) [\w-]+"
+_PERSONAL = ("he", "she", "him", "her")
+
+
+class References:
+    """The subjects of one trace, in order."""
+
+    def __init__(self) -> None:
+        """Nothing was named."""
+        self._person: str | None = None
+        self._thing: str | None = None
+        self._several: str | None = None
+        self._here = False
+
+    def resolved(self, text: str) -> str:
+        """A sentence in lower case with its pronouns replaced, and its subjects remembered."""
+        parts = re.split(_JOINTS, text)
+        found: list[str] = []
+        for part in parts:
+            # An object that this sentence named before is what its `it` speaks of.
+            if _INDEFINITE.search(text):
+                return text  # `if a patient is ill, he or she`: nobody in particular
+            self._here = bool(
+                re.search(
+                    r"\b(?:the|a|an|his|her) [\w-]+.*\b(?:the|a|an|his|her) [\w-]+", "".join(found)
+                )
+            )
+            found.append(self._part(part))
+        return "".join(found)
+
+    def _part(self, text: str) -> str:
+        if not _PLEONASTIC.search(text) and not re.search(r"\b(?:did|do|does|done) it\b", text):
+            text = _PRONOUN.sub(self._meant, text, count=2)
+        self._remember(text)
+        return text
+
+    def _meant(self, found: re.Match[str]) -> str:
+        word, before = found[1], found.string[: found.start()].strip()
+        if before and word in ("it", "him", "her") and (self._here or re.search(_OBJECT, before)):
+            return word  # of this very sentence: rules that know the pair read it
+        if word in _PERSONAL:
+            meant = self._person
+        elif word == "they":
+            meant = self._several
+        else:
+            meant = self._thing or self._person
+        return word if meant is None else meant
+
+    def _remember(self, text: str) -> None:
+        found = _SUBJECT.search(text)
+        if found is None:
+            return
+        subject = found["s"].strip()
+        first = subject.split()[0]
+        if first in _NO_SUBJECT or _PRONOUN.fullmatch(subject):
+            return
+        if " and " in subject:
+            self._several = subject
+        elif first in ("the", "a", "an") and len(subject.split()) > 1:
+            self._thing = "the " + subject.split(" ", 1)[1]
+            if re.search(r"\b(?:man|woman|boy|girl|doctor|nurse|farmer|teacher|driver|guard|king|"
+                         r"queen|captain|pilot|technician|operator|suspect|witness|student|"
+                         r"patient|colleague|customer|baker|cook|chef)$", subject):  # fmt: skip
+                self._person = self._thing
+        elif first not in ("the", "a", "an", "his", "her", "their", "our", "my"):
+            self._person = subject
