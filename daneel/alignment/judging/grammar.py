@@ -10,8 +10,9 @@ never stand on both sides of a split (`folds`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
@@ -19,8 +20,12 @@ import numpy as np
 import yaml
 
 SLOT = re.compile(r"\{(\w+)\}")
+PHRASES = ("chat.yaml", "kinds.yaml", "household.yaml")
+"""Files of phrases by family; the first also holds the frames."""
 LEXICAL = 3
 """Requests drawn of a hazard for each of its lists of intents."""
+WRAPPED = 0.5
+"""Share of templates of which one more request is drawn, wrapped into what people say around it."""
 FRAMED = 0.5
 """Share of verb phrases asked as a question; the rest are requests."""
 
@@ -65,6 +70,10 @@ class Grammar:
     slots: Mapping[str, tuple[str, ...]]
     neutral: tuple[str, ...]
     """Words that people put around a request."""
+    before: tuple[str, ...]
+    """What a wrapper says before a request."""
+    after: tuple[str, ...]
+    """What it says after one."""
 
     def expand(self, template: Template, rng: np.random.Generator) -> Example:
         """Draw one request of a template."""
@@ -74,6 +83,13 @@ class Grammar:
             phrase = _pick(frames, rng).replace("{act}", phrase)
         text = _surface(" ".join(phrase.split()), rng)
         return Example(text, template.harmful, template.clause, template.family, template.phrase)
+
+    def wrap(self, example: Example, rng: np.random.Generator) -> Example:
+        """The same request among other sentences."""
+        before = [self.fill(_pick(self.before, rng), rng) for _ in range(int(rng.integers(1, 3)))]
+        after = [_pick(self.after, rng)] if rng.random() < 0.5 else []
+        text = example.text if example.text[-1:] in ".?!" else f"{example.text}."
+        return replace(example, text=" ".join([*before, text, *after]))
 
     def fill(self, phrase: str, rng: np.random.Generator) -> str:
         """Put drawn words into every slot, slots in them too."""
@@ -85,31 +101,37 @@ class Grammar:
 
 def load_grammar() -> Grammar:
     """Read the grammar that is shipped with the package."""
-    given, hazards = _read("chat.yaml"), _read("lexicon.yaml")
+    files, hazards = [_read(name) for name in PHRASES], _read("lexicon.yaml")
     templates = [
         template
+        for given in files
         for family, content in given["families"].items()
         for template in _templates(family, content)
     ]
     templates += [item for kind, content in hazards.items() for item in _hazards(kind, content)]
-    slots = {name: tuple(map(str, words)) for name, words in given["slots"].items()}
-    frames = given["frames"]
+    wrappers = next(given["wrappers"] for given in files if "wrappers" in given)
+    slots = {
+        name: tuple(map(str, each)) for given in files for name, each in given["slots"].items()
+    }
     return Grammar(
         templates=tuple(templates),
-        questions=tuple(frames["question"]),
-        requests=tuple(frames["request"]),
+        questions=tuple(files[0]["frames"]["question"]),
+        requests=tuple(files[0]["frames"]["request"]),
         slots=slots,
-        neutral=tuple(given["neutral"]),
+        neutral=tuple(files[0]["neutral"]),
+        before=tuple(wrappers["before"]),
+        after=tuple(wrappers["after"]),
     )
 
 
 def generate(grammar: Grammar, each: int, rng: np.random.Generator) -> list[Example]:
-    """Draw `each` requests of every phrase, `LEXICAL` of every hazard's, without repetitions."""
-    drawn = (
-        grammar.expand(item, rng)
-        for item in grammar.templates
-        for _ in range(min(each, LEXICAL) if item.choices else each)
-    )
+    """Draw `each` requests of every phrase, `LEXICAL` of every hazard's, without repetitions.
+
+    What a template gives does not depend on which others there are: each has a generator of its
+    own, so a grammar that grows keeps the requests it had.
+    """
+    seed = int(rng.integers(1 << 32))
+    drawn = (example for item in grammar.templates for example in _drawn(grammar, item, each, seed))
     return list({example.text: example for example in drawn}.values())
 
 
@@ -150,6 +172,21 @@ def _hazards(kind: str, content: Mapping[str, Any]) -> list[Template]:
                     )
                 )
     return found
+
+
+def _drawn(grammar: Grammar, template: Template, each: int, seed: int) -> Iterator[Example]:
+    """Requests of one template."""
+    rng = np.random.default_rng((seed, _number(template)))
+    for _ in range(min(each, LEXICAL) if template.choices else each):
+        yield grammar.expand(template, rng)
+    if rng.random() < WRAPPED:
+        yield grammar.wrap(grammar.expand(template, rng), rng)
+
+
+def _number(template: Template) -> int:
+    """A number that names a template, the same in every process."""
+    named = "\n".join((template.family, template.phrase, *template.choices))
+    return zlib.crc32(f"{named}\n{template.harmful}{template.framed}".encode())
 
 
 def _read(name: str) -> dict[str, Any]:

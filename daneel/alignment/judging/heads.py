@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, sparse
+from scipy import optimize, sparse, stats
 
 from daneel.alignment.judging.features import BUCKETS, DIM, Encode, encode, marks
 from daneel.alignment.judging.grammar import LEXICAL, Example, folds, generate, load_grammar
@@ -39,9 +39,11 @@ DECIMALS = 3
 PENALTY, MARK_PENALTY, CLAUSE_PENALTY = 5e-5, 1e-5, 1e-4
 """L2 on the embedding's weights, on those of the wording, and on the clause head's: chosen by the
 AUROC on families of the grammar and data sets that were held out of the fit."""
-OVER_REFUSAL = 0.08
-"""Share that the threshold refuses of harmless requests from sources held out of the fit, half of
-them look-alikes of harmful ones and half ordinary instructions; the bar is 0.10."""
+OVER_REFUSAL, CONFIDENCE = 0.10, 0.95
+"""What the threshold may refuse of harmless requests from sources held out of the fit, half of them
+look-alikes of harmful ones and half ordinary instructions: so few that the bar of 0.10 is the upper
+end of the one-sided interval of Clopper and Pearson (1934), which counts templates, since requests
+of one template fall together."""
 FOLDS = 6
 """Parts into which sources are drawn; every source is in one part as a whole."""
 SOURCES = (
@@ -208,14 +210,14 @@ def load(path: str | Path | None = None) -> Heads:
     source = str(shipped if path is None else path)
     try:
         with safe_open(source, framework="numpy") as file:
-            tensors = {name: file.get_tensor(name).astype(np.float64) for name in file.keys()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
             notes = json.loads(file.metadata()["notes"])
         return Heads(
-            tensors["embedding"],
-            tensors["marks"],
+            tensors["embedding"].astype(np.float64),
+            tensors["marks"].astype(np.float64),
             float(tensors["bias"][0]),
             tuple(notes["clauses"]),
-            tensors["clause_weights"],
+            tensors["clause_weights"].astype(np.float64),
             notes["built"],
         )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -227,14 +229,22 @@ def load(path: str | Path | None = None) -> Heads:
 
 
 def _threshold(given: Sequence[Example], held: NDArray[np.float64]) -> float:
-    """The logit above which `OVER_REFUSAL` of a half-and-half mix of harmless requests lies."""
+    """The logit above which few enough of a half-and-half mix of harmless requests lie."""
     harmless = np.array([not item.harmful for item in given])
     ordinary = harmless & np.isin([item.source for item in given], data_sets())
     kinds = [held[kind] for kind in (harmless & ~ordinary, ordinary) if kind.any()]
     scores = np.concatenate(kinds)
     share = np.concatenate([np.full(len(kind), 1 / len(kind) / len(kinds)) for kind in kinds])
     order = np.argsort(-scores)
-    return float(scores[order][np.searchsorted(np.cumsum(share[order]), OVER_REFUSAL)])
+    allowed = _allowed(len({item.template for item in given if not item.harmful}))
+    return float(scores[order][np.searchsorted(np.cumsum(share[order]), allowed)])
+
+
+def _allowed(count: int) -> float:
+    """Share of `count` cases that may be refused while the interval's upper end is allowed."""
+    refused = np.arange(count)
+    ends = stats.beta.ppf(CONFIDENCE, refused + 1, count - refused)
+    return max(int((ends <= OVER_REFUSAL).sum()) - 1, 0) / count
 
 
 def _fit_clauses(
