@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from daneel.errors import MemoryStoreError, UnknownNameError
 from daneel.memory.in_memory import InMemoryStore, score_all
-from daneel.memory.indexes import exact, files, index, tuning
+from daneel.memory.indexes import exact, files, gpu, index, tuning
 from daneel.memory.indexes.base import Base
 from daneel.memory.indexes.index import SMALL, TunedIndex
 from daneel.memory.indexes.keep import SELECTIVE, Keep
@@ -189,3 +189,22 @@ def test_unknown_kinds_and_bad_numbers() -> None:
             FaissVectorStore(4, **options)
     with pytest.raises(ValueError, match="dim"):
         FaissVectorStore(0)
+
+
+@pytest.mark.skipif(not gpu.available(), reason="This FAISS has no GPU: faiss-gpu-cu12 and one.")
+@pytest.mark.parametrize("metric", METRICS)
+def test_lists_on_a_gpu_answer_as_those_on_the_cpu(metric: Metric) -> None:
+    """The same scores among all rows; among some rows the CPU answers."""
+    vectors, queries = data("random")
+    tuned = indexed("ivf", vectors, metric, 0.95)
+    assert tuned._gpu is not None
+    scores, _ = tuned.search(queries, K)
+    tuned._gpu = None
+    np.testing.assert_allclose(scores, tuned.search(queries, K)[0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_a_gpu_an_index_stays_on_the_cpu(kind: str) -> None:
+    """No copy, and nothing said, where FAISS finds no GPU or the kind is none for GPUs."""
+    tuned = indexed(kind, data("random")[0], "l2", 0.9)
+    assert (tuned._gpu is not None) == (kind == "ivf" and gpu.available())

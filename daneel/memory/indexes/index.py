@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from daneel.memory.indexes import exact, tuning
 from daneel.memory.indexes.exact import Found
+from daneel.memory.indexes.gpu import GpuLists
 from daneel.memory.indexes.keep import SELECTIVE, Keep
 from daneel.memory.indexes.kind import Kind, Setting, prepared
 from daneel.memory.indexes.tuning import LEVELS, Plan
@@ -52,6 +53,7 @@ class TunedIndex:
         self.kind, self.vectors, self.recall = kind, vectors, recall
         self.metric: Metric = metric
         self._index: Any = index
+        self._gpu = GpuLists.of(index)
         self.plans = dict(plans or {})
         self._parameters: dict[Setting, Any] = {}
 
@@ -153,6 +155,8 @@ class TunedIndex:
             return scores, positions
         if keep is not None:
             parameters = self.kind.parameters(setting, keep.selector)
+        elif self._gpu is not None and self._gpu.takes(count, setting):
+            return self._gpu.search(asked, count, setting)
         else:
             parameters = self._parameters.get(setting)
             if parameters is None:
