@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import pickle
-import select
-import signal
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import tyro
 
+from daneel.cli.time_limit import LEAST, TimeUpError, alarm, answer_in_time, seconds_alive
 from daneel.errors import ConfigError, DaneelError
 
 SPARE = 0.3
 """Seconds kept back for the last round and for printing."""
-
-LEAST = 0.05
-"""Seconds that a search gets even where loading has used up the timeout."""
 
 UP = "the time was up in the middle of a step"
 """Said where no search could end by itself."""
@@ -98,7 +89,7 @@ def run(options: Options) -> int:
         return 0
     question = options.vnnlib or options.property
     if options.onnx is not None and question is not None:
-        onnx, used = options.onnx, _seconds_alive()
+        onnx, used = options.onnx, seconds_alive()
         named = {"onnx": str(onnx), "vnnlib": str(question)}
         found = _in_time(
             lambda: verify_files(onnx, question, options.timeout, used), options.timeout, named
@@ -116,95 +107,11 @@ def run(options: Options) -> int:
 def _in_time(
     work: Callable[[], dict[str, Any]], timeout: float, named: dict[str, Any]
 ) -> dict[str, Any]:
-    """The facts that `work` finds, or unknown when the time is up, whatever it is doing then.
-
-    The work is done by a forked process: loading a library and one large product are single calls
-    that no alarm of Python's interrupts, but the process that waits can always answer. Where torch
-    is loaded already (its threads do not survive a fork) or nothing forks, the work is done here.
-    """
-    if not hasattr(os, "fork") or "torch" in sys.modules or threading.active_count() > 1:
-        return work()
-    sys.stdout.flush()
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        _answer(work, writing)
-    os.close(writing)
-    try:
-        answer = _received(reading, timeout - _seconds_alive() - LEAST)
-    finally:
-        os.close(reading)
-        with suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-    if answer is None:
-        return {**named, **_unknown(UP), "seconds": round(_seconds_alive(), 3)}
-    if isinstance(answer, BaseException):
-        raise answer
-    if answer == b"":
-        raise DaneelError(
-            "The process that verifies was ended from outside. Expected it to answer; most often "
-            "the memory ran out. Type the command again with a smaller network or box."
-        )
-    return answer
-
-
-def _answer(work: Callable[[], dict[str, Any]], pipe: int) -> NoReturn:
-    """In the child: what was found, or the error, goes through the pipe; nothing is torn down."""
-    try:
-        answer: Any = work()
-    except BaseException as error:
-        answer = error
-    try:
-        data = pickle.dumps(answer)
-    except Exception:
-        data = pickle.dumps(DaneelError(str(answer)))
-    with os.fdopen(pipe, "wb") as file:
-        file.write(data)
-    os._exit(0)
-
-
-def _received(pipe: int, seconds: float) -> Any:
-    """The child's answer; None where the time is up, no bytes where it ended without one."""
-    deadline, data = time.perf_counter() + max(seconds, LEAST), b""
-    while True:
-        ready, _, _ = select.select([pipe], [], [], max(deadline - time.perf_counter(), 0.0))
-        if not ready:
-            return None
-        part = os.read(pipe, 65536)
-        if not part:
-            return pickle.loads(data) if data else b""
-        data += part
-
-
-class _TimeUpError(BaseException):
-    """Raised by the alarm; nothing that is passed on the way takes it for an error of its own."""
-
-
-@contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
-    """Ends what takes longer, whatever it is doing: reading a network, or one large step.
-
-    Only where the system and the thread have alarms; elsewhere the search's own clock must do.
-    """
-    if (
-        not hasattr(signal, "setitimer")
-        or threading.current_thread() is not threading.main_thread()
-    ):
-        yield
-        return
-
-    def ring(*_: object) -> None:
-        raise _TimeUpError
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, min(max(seconds, LEAST), 1e8))
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    """The facts that `work` finds, or unknown when the time is up, whatever it is doing then."""
+    found = answer_in_time(work, timeout)
+    if found is None:
+        return {**named, **_unknown(UP), "seconds": round(seconds_alive(), 3)}
+    return found
 
 
 def verify_files(onnx: Path, question: Path, timeout: float, used: float = 0.0) -> dict[str, Any]:
@@ -218,9 +125,9 @@ def verify_files(onnx: Path, question: Path, timeout: float, used: float = 0.0) 
     """
     began = time.perf_counter() - used
     try:
-        with _alarm(timeout - used - SPARE / 2):
+        with alarm(timeout - used - SPARE / 2):
             found = _verdict(onnx, question, timeout, began)
-    except _TimeUpError:
+    except TimeUpError:
         found = _unknown(UP)
     seconds = round(time.perf_counter() - began, 3)
     return {"onnx": str(onnx), "vnnlib": str(question), **found, "seconds": seconds}
@@ -286,7 +193,7 @@ def _numbers(values: Any) -> str:
 
 
 def _verify_run(options: Options) -> dict[str, Any]:
-    began = time.perf_counter() - _seconds_alive()
+    began = time.perf_counter() - seconds_alive()
     import torch
 
     from daneel.alignment.verification import Budget, FormalVerifier, load_property
@@ -423,13 +330,3 @@ def _verify_one(instance: tuple[Path, Path, float]) -> dict[str, Any]:
         )
         seconds = round(time.perf_counter() - began, 3)
         return {"onnx": str(onnx), "vnnlib": str(vnnlib), **_unknown(detail), "seconds": seconds}
-
-
-def _seconds_alive() -> float:
-    """Wall time since this process began, as far as the system says."""
-    try:
-        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-        started = int(fields[19]) / os.sysconf("SC_CLK_TCK")
-        return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started)
-    except (OSError, ValueError, IndexError, AttributeError):
-        return 0.0

@@ -12,7 +12,6 @@ from daneel.alignment.traces.rules import (
     BOUND,
     Handler,
     Reading,
-    Relation,
     compare,
     plus,
     quantity,
@@ -159,11 +158,6 @@ def _sum(_: Reading, found: re.Match[str]) -> Formula | None:
         sum((part.constant for part in known), Fraction(0)),
     )
     return Compare(total, "=", other)
-
-
-def _symbols(_: Reading, found: re.Match[str]) -> Formula | None:
-    sign: Relation = {"==": "=", "≠": "!=", "≤": "<=", "≥": ">="}.get(found["op"], found["op"])  # type: ignore[assignment]
-    return compare(_expression(found["a"]), sign, _expression(found["b"]))
 
 
 def _expression(text: str) -> Linear | None:

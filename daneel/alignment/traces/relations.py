@@ -197,13 +197,6 @@ def _needs(reader: Reading, found: re.Match[str]) -> Formula | None:
     return Every((f"can {found['p']}",), f"has {found['x']}")
 
 
-def _only_one(_: Reading, found: re.Match[str]) -> Formula | None:
-    said = found["p"]
-    return Joined(
-        "and", (_subject(found["who"], said), Every((), said, False, but=name(found["who"])))
-    )
-
-
 def _subject(who: str, said: str) -> Formula:
     return Prop(stems(f"{who} {said}"))
 
