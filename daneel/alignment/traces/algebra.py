@@ -199,6 +199,13 @@ _PHRASES = {
 _MEASURE = re.compile(r"-?[\d.]+ (?:" + "|".join(sorted(UNITS, key=len, reverse=True)) + r")")
 
 
+_SIGNS: dict[str, Relation] = {
+    "<": "<", "<=": "<=", "=": "=", "!=": "!=", ">=": ">=", ">": ">",
+}  # fmt: skip
+_SIGN_WORDS: dict[str, Relation] = {"p": ">", "n": "<", "z": "="}
+"""First letters of positive, negative, zero."""
+
+
 def _written(reader: Reading, found: re.Match[str]) -> Formula | None:
     """`a < b = c`: every pair of neighbours."""
     parts = re.split(r"\s*(<=|>=|!=|=|<|>)\s*", found[0])
@@ -208,8 +215,7 @@ def _written(reader: Reading, found: re.Match[str]) -> Formula | None:
             pair = reader.clause(f"{left} {_PHRASES[sign]} {right}")
         else:
             a, b = expression(left), expression(right)
-            relation: Relation = sign  # type: ignore[assignment]
-            pair = None if a is None or b is None else Compare(a, relation, b)
+            pair = None if a is None or b is None else Compare(a, _SIGNS[sign], b)
         if pair is None:
             return None
         pairs.append(pair)
@@ -243,7 +249,7 @@ def _kind_of_number(_: Reading, found: re.Match[str]) -> Formula | None:
 def _property(value: Linear, found: re.Match[str]) -> Formula | None:
     said = re.sub(r"^an? ", "", found["p"])
     if said.startswith(("positive", "negative", "zero")):
-        return Compare(value, {"p": ">", "n": "<", "z": "="}[said[0]], Linear())  # type: ignore[arg-type]
+        return Compare(value, _SIGN_WORDS[said[0]], Linear())
     if said.startswith(("even", "odd")):
         return Whole(scaled(plus(value, Fraction(-1 if said[0] == "o" else 0)), Fraction(1, 2)))
     if said.startswith("prime"):

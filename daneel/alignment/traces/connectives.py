@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
-from daneel.alignment.traces.formulas import Count, Formula, Joined, Not
+from daneel.alignment.traces.formulas import Count, Formula, HowMany, Joined, Not
 from daneel.alignment.traces.phrases import number
 from daneel.alignment.traces.rules import BE, Handler, Reading, listed, rules
 from daneel.alignment.traces.words import IRREGULAR
 
 
-def _join(how: str) -> Handler:
+def _join(how: Literal["and", "or", "implies", "iff", "if", "unless"]) -> Handler:
     def handler(reader: Reading, found: re.Match[str]) -> Formula | None:
         left = reader.clause(found["a"])
         if left is None:
@@ -24,7 +25,7 @@ def _join(how: str) -> Handler:
             return Joined("or", (left, right))
         if how == "if":
             return Joined("implies", (right, left))
-        return Joined(how, (left, right))  # type: ignore[arg-type]
+        return Joined(how, (left, right))
 
     return handler
 
@@ -100,7 +101,7 @@ def _exclusive(reader: Reading, found: re.Match[str]) -> Formula | None:
     return None if left is None or right is None else Count("=", 1, (left, right))
 
 
-_COUNTS = {
+_COUNTS: dict[str, tuple[HowMany, int]] = {
     "at most": ("<=", 0), "no more than": ("<=", 0), "not more than": ("<=", 0), "up to": ("<=", 0),
     "exactly": ("=", 0), "only": ("=", 0), "just": ("=", 0), "precisely": ("=", 0),
     "fewer than": ("<=", -1), "less than": ("<=", -1), "more than": (">=", 1),
@@ -123,7 +124,7 @@ def _counted(reader: Reading, found: re.Match[str]) -> Formula | None:
     clauses = [reader.clause(f"{name} {split[1]}") for name in split[0]]
     known = tuple(part for part in clauses if part is not None)
     total = int(value or 0) if many is None else many
-    return Count(relation, total + more, known) if len(known) == len(clauses) else None  # type: ignore[arg-type]
+    return Count(relation, total + more, known) if len(known) == len(clauses) else None
 
 
 def _counted_first(reader: Reading, found: re.Match[str]) -> Formula | None:

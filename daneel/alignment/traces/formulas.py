@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+HowMany = Literal["<=", "=", ">="]
+"""At most, exactly, at least."""
+
 
 @dataclass(frozen=True)
 class Prop:
@@ -95,7 +98,7 @@ class Joined:
 class Count:
     """So many of the parts hold."""
 
-    relation: Literal["<=", "=", ">="]
+    relation: HowMany
     """At most, exactly, at least."""
     number: int
     """How many."""
@@ -120,7 +123,7 @@ class Every:
     """Whether it is said of one thing only, which need not have a name."""
     but: str = ""
     """A thing of which it is not said."""
-    count: tuple[Literal["<=", "=", ">="], int, int] | None = None
+    count: tuple[HowMany, int, int] | None = None
     """Said of so many: the relation, how many, and how many there are in all."""
 
 

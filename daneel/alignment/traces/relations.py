@@ -12,6 +12,7 @@ from daneel.alignment.traces.formulas import (
     Compare,
     Every,
     Formula,
+    HowMany,
     In,
     Joined,
     Most,
@@ -242,10 +243,9 @@ def _pair_count(_: Reading, found: re.Match[str]) -> Formula | None:
         return None
     total = {"none": 0, "neither": 0, "all": int(many), "both": 2}.get(found["n"], int(value or 0))
     said = re.sub(r"^are\b", "is", found["p"])
-    how = {"at least": ">=", "at most": "<=", "no more than": "<="}.get(
-        (found["how"] or "").strip(), "="
-    )
-    return Every((f"is a {kind}",), said, count=(how, total, int(many)))  # type: ignore[arg-type]
+    words: dict[str, HowMany] = {"at least": ">=", "at most": "<=", "no more than": "<="}
+    how = words.get((found["how"] or "").strip(), "=")
+    return Every((f"is a {kind}",), said, count=(how, total, int(many)))
 
 
 def _told(reader: Reading, found: re.Match[str]) -> Formula | None:
