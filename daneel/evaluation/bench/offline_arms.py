@@ -148,6 +148,12 @@ def decisions(budget: int, length: int) -> int:
     return (budget - 1) // (length + 1) * length
 
 
+def learner(arm: str, size: Any) -> PessimistConfig:
+    """What learns; from scratch there is nothing to keep to, so neither pull nor doubt."""
+    ours = PessimistConfig(size=size)
+    return replace(ours, imitation=0.0, pessimism=0.0) if arm == "scratch" else ours
+
+
 def _ours(job: Job, logs: Path, out: Path) -> tuple[float, list[tuple[int, float]]]:
     """Learns offline, is measured at home, goes on in the twin."""
     config = _config(job, out, logs)
@@ -177,7 +183,7 @@ def _config(job: Job, out: Path, logs: Path | None) -> TrainConfig[Any]:
     size: Any = sizes.size
     return TrainConfig(
         env=_twin(job),
-        agent=PessimistConfig(size=size),
+        agent=learner(job.arm, size),
         steps=decisions(sizes.budget, length),
         logs=() if logs is None else (str(logs),),
         offline=OfflineConfig(

@@ -140,6 +140,14 @@ def test_an_interrupted_job_is_no_outcome(tmp_path: Path) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+def test_nothing_holds_back_who_has_no_logs() -> None:
+    """Pull and doubt are for logs: with them the arm from scratch would be a crippled peer."""
+    scratch, ours = (offline_arms.learner(arm, "tiny") for arm in ("scratch", "ours"))
+    assert (scratch.imitation, scratch.pessimism) == (0.0, 0.0)
+    assert replace(scratch, imitation=ours.imitation, pessimism=ours.pessimism) == ours
+    assert offline_arms.learner("unlabelled", "tiny") == ours
+
+
 def test_options_are_checked(tmp_path: Path) -> None:
     """Nothing to measure, unknown names, and an arm without its target."""
     with pytest.raises(ConfigError, match="seeds is empty"):
