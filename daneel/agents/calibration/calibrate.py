@@ -12,7 +12,7 @@ import dataclasses
 import datetime
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from daneel.agents.calibration.problem import CalibrationError, Fit, Floats
 from daneel.agents.calibration.recipe import Recipe
 from daneel.agents.calibration.rollout_problem import RolloutProblem, describe_instability
 from daneel.agents.calibration.sensor_noise import sensor_noise
+from daneel.agents.calibration.strays import describe_strays, fit_trimmed, places
 from daneel.files import replace_text
 
 POOR = 0.8
@@ -89,12 +90,17 @@ def calibrate(recipe: Recipe, logs: Sequence[Log], watch: Watch | None = None) -
     Raises:
         CalibrationError: The simulation is unstable everywhere, or logs and robot do not match.
     """
-    problem = recipe.problem(logs)
+    problem, names = recipe.problem(logs), [log.name for log in logs]
     try:
-        fit = recipe.method().fit(problem, watch)
+        found = fit_trimmed(problem, recipe.method(), recipe.settings.trim, watch)
     except CalibrationError as error:
         raise CalibrationError(f"{error} {describe_instability(problem)}".strip()) from error
-    return judge(problem, fit)
+    judged = judge(found.problem, found.fit)
+    said = describe_strays(found.problem, found.fit.theta, names)
+    if len(found.left_out):
+        some = f"{len(found.left_out)} of {len(problem.windows)} rollouts"
+        said = f"Left out, {some}: {places(found.left_out, names)}. {said}"
+    return replace(judged, warnings=(*judged.warnings, said.strip())) if said else judged
 
 
 def judge(problem: RolloutProblem, fit: Fit) -> Calibration:

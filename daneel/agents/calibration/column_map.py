@@ -78,6 +78,12 @@ class ColumnMap:
             _among(signal, SIGNALS, "signal")
         for signal, unit in self.units.items():
             _among(signal, SIGNALS, "signal")
+            if signal == "command" and self.kind == "torque" and unit in UNITS["q"]:
+                raise CalibrationError(
+                    f"The command is in {unit!r}, and `kind` says torque. Expected one of "
+                    f"{', '.join(UNITS['torque'])}. If it is a position that the actuators have "
+                    "to reach, add `kind: position` to the column map."
+                )
             _among(unit, self._known(signal), f"unit of {signal}")
         if "q" not in self.columns:
             raise CalibrationError(

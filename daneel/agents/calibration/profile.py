@@ -135,7 +135,7 @@ class _Bracket:
         """Where the rise is `wanted` by a line through the roots of both: exact on parabolas."""
         known = self.seen & np.isfinite(self.outer_rise)
         low = np.sqrt(np.maximum(self.inner_rise, 0.0))
-        high = np.sqrt(np.where(known, self.outer_rise, self.inner_rise + 1.0))
+        high = np.sqrt(np.where(known, self.outer_rise, low**2 + 1.0))
         share = np.clip((np.sqrt(wanted) - low) / np.maximum(high - low, 1e-300), 0.0, 1.0)
         return self.inner + np.where(known, share, 0.0) * (self.outer - self.inner)
 

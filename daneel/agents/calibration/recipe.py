@@ -59,6 +59,8 @@ class Settings:
     """Expected growth of that error in rad a second."""
     robust: float = 3.0
     """Errors beyond this many noises count linearly; 0 counts all of them squared."""
+    trim: float = 0.0
+    """Share of the rollouts that may be left out where they are far worse than the others."""
     measured_torque: bool = False
     """Drive the simulation with the measured torque in the place of the command."""
 
@@ -71,6 +73,8 @@ class Settings:
         for name in ("horizon", "growth", "robust"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}. Expected 0 or more.")
+        if not 0 <= self.trim < 0.5:
+            raise ConfigError(f"trim is {self.trim}. Expected a share from 0 to below 0.5.")
         if not (self.every > 0 and self.noise > 0 and self.stride >= 1):
             raise ConfigError(
                 f"every is {self.every}, noise {self.noise}, stride {self.stride}. Expected "

@@ -76,12 +76,23 @@ class RolloutProblem(Parameterised):
         parts = [self._residuals(theta[at : at + size]) for at in range(0, len(theta), size)]
         return np.concatenate(parts)
 
+    def costs(self, theta: Floats) -> Floats:
+        """Mean squared residual of each window [W] with one candidate [P]; inf for unstable."""
+        rows = self._scaled(theta[None])[0].reshape(len(self.windows), -1)
+        means = np.mean(rows**2, axis=1)
+        return np.where(np.isfinite(means), means, np.inf)
+
     def _residuals(self, theta: Floats) -> Floats:
+        flat = self._scaled(theta)
+        flat[~np.isfinite(flat).all(axis=1)] = np.nan
+        return flat
+
+    def _scaled(self, theta: Floats) -> Floats:
+        """Prediction errors [N, R] in units of the noise, as they are where one blew up."""
         measured = self.windows.q[:, self._steps]
         error = self.simulate(theta)[:, :, self._steps] - measured
         scale = self.noise + self.growth * self.windows.dt * self._steps[:, None]
         flat = (error / scale).reshape(len(theta), -1)
-        flat[~np.isfinite(flat).all(axis=1)] = np.nan
         return huber(flat, self.robust) if self.robust else flat
 
 

@@ -130,6 +130,8 @@ def test_a_column_map_refuses_unknown_units_and_keys() -> None:
     """A column map refuses unknown units and keys."""
     with pytest.raises(CalibrationError, match="'grad' is no unit of q"):
         ColumnMap(("x",), {"time": ("t",), "q": ("q",)}, {"q": "grad"})
+    with pytest.raises(CalibrationError, match="add `kind: position`"):
+        ColumnMap(("x",), {"time": ("t",), "q": ("q",)}, {"command": "deg"})
     with pytest.raises(CalibrationError, match="'colums' is no key"):
         column_map({"colums": {}}, "x.yaml")
 
