@@ -22,8 +22,8 @@ PRODUCT = "product: "
 """Begins the name of a product of unknowns; `split_product` takes it apart."""
 _TOKEN = re.compile(
     r"\s*(?:(?P<call>[a-z]\w*\([^()]*\))|(?P<number>\d+(?:\.\d+)?)|(?P<sign>[-+*/^()])|"
-    r"(?P<name>[a-z][\w']*(?: (?!(?:plus|minus|times|divided|over|squared|cubed|mod)\b)"
-    r"[a-z][\w']*)*))"
+    r"(?P<name>[a-z][\w']*(?: (?!(?:plus|minus|times|divided|over|squared|cubed|"
+    r"mod)\b)[a-z][\w']*)*))"
 )
 _WORDS = (
     (r"\bplus\b", "+"),
@@ -39,8 +39,7 @@ _WORDS = (
     (r"\bthe sum of (.+?) and (.+)", r"(\1) + (\2)"),
     (r"\bthe (?:average|mean) of (.+?) and (.+)", r"0.5 * ((\1) + (\2))"),
     (
-        r"\bthe product of "
-        r"(.+?) and (.+)",
+        r"\bthe product of (.+?) and (.+)",
         r"(\1) * (\2)",
     ),
     (r"\bthe difference (?:of|between) (.+?) and (.+)", r"(\1) - (\2)"),
@@ -279,14 +278,14 @@ def _more_than(_: Reading, found: re.Match[str]) -> Formula | None:
 
 ALGEBRA = rules(
     (
-        r"(?P<a>.+?) (?:is|shows?|reads?|equals|displays?) (?P<by>-?\d[\d.]*|[a-z]+) "
-        r"(?P<w>more|less|fewer|greater|higher|larger|lower|smaller) than (?P<b>.+)",
+        r"(?P<a>.+?) (?:is|shows?|reads?|equals|displays?) (?P<by>-?\d[\d.]*|[a-z]+) (?P<w>more|"
+        r"less|fewer|greater|higher|larger|lower|smaller) than (?P<b>.+)",
         _more_than,
     ),
     (r"[^<>=!]+?\s*(?:<=|>=|!=|=|<|>)\s*[^<>=!].*", _written),
     (
         rf"(?P<a>.+?) (?:is|must be){NOT} (?P<p>(?:an? )?(?:even|odd|prime|positive|negative|zero|"
-        r"(?:divisible by|a multiple of) (?P<by>\w+)))(?: (?:number|integer))?",
+        rf"(?:divisible by|a multiple of) (?P<by>\w+)))(?: (?:number|integer))?",
         lambda reader, found: _kind_of_number(reader, found),
     ),
     (r"(?P<a>.+?) (?:is equal to|equals|equal|is|makes|gives|are) (?P<b>.+)", _worded),

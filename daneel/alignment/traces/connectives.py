@@ -40,12 +40,12 @@ def _completed(reader: Reading, left: str, right: str) -> Formula | None:
 
 
 _ACT = (
-    rf"(?:is|are|was|were|has|have|had|does|did|can|will|must|may|\w{{2,}}ed|\w{{2,}}s|"
-    rf"{'|'.join(IRREGULAR)})\b"
+    rf"(?:is|are|was|were|has|have|had|does|did|can|will|must|may|\w{{2,}}ed|"
+    rf"\w{{2,}}s|{'|'.join(IRREGULAR)})\b"
 )
 _ACT_ALONE = (
-    rf"(?:is|are|was|were|has|have|had|does|did|can|will|must|may|\w{{2,}}ed|\w"
-    rf"{{2,}}s(?= (?:the|a|an|to|in|on|at|for|\d|with|from)\b)|{'|'.join(IRREGULAR)})\b"
+    rf"(?:is|are|was|were|has|have|had|does|did|can|will|must|may|\w{{2,}}ed|\w{{2,}}s(?= (?:the|a|"
+    rf"an|to|in|on|at|for|\d|with|from)\b)|{'|'.join(IRREGULAR)})\b"
 )
 _ACTS = rf"((?:(?:the|a|an|his|her|its) )?[\w'-]+(?: [\w'-]+)??) {_ACT}"
 
@@ -167,8 +167,8 @@ _QUANTIFIED = r"(?!(?:all|every|each|any|no|some|both|neither|either|most|not|ev
 
 SENTENCES = rules(
     (
-        r"it is (?:not (?:true|the case|so|correct)|false|untrue|wrong|incorrect|a mistake)"
-        r"(?: to (?:say|claim|think|assume))? that (?P<a>.+)",
+        r"it is (?:not (?:true|the case|so|correct)|false|untrue|wrong|incorrect|"
+        r"a mistake)(?: to (?:say|claim|think|assume))? that (?P<a>.+)",
         _deny,
     ),
     (r"it is not (?:true|the case) (?P<a>.+)", _deny),
@@ -225,13 +225,13 @@ JOINED = rules(
 NEGATIONS = rules(
     (
         rf"{_QUANTIFIED}(?P<x>.+?) (?P<aux>is|are|was|were|does|do|did|has|have|had|can|could|will|"
-        r"would|may|must) not (?P<p>.+)",
+        rf"would|may|must) not (?P<p>.+)",
         _negated,
     ),
     (rf"{_QUANTIFIED}(?P<x>.+?)(?P<aux>) never (?P<p>.+)", _negated),
     (
         rf"{_QUANTIFIED}(?P<x>.+?) (?P<verb>has|have|had|needs|need|contains|contain|holds|owns|"
-        r"own|carries|wears|makes|shows) no (?P<p>[a-z][\w -]*)",
+        rf"own|carries|wears|makes|shows) no (?P<p>[a-z][\w -]*)",
         _without,
     ),
 )
