@@ -186,7 +186,10 @@ def _over(a: Polynomial, b: Polynomial) -> Polynomial:
     return {names: factor / value for names, factor in a.items()}
 
 
-_NO_NAME = re.compile(r"\b(?:and|or|implies|then|is|are|but|so|if|that|than|of them|each)\b")
+_NO_NAME = re.compile(
+    r"\b(?:and|or|implies|then|is|are|but|so|if|that|than|of them|each|no|not|at least|at most|"
+    r"up to)\b"
+)
 _PHRASES = {
     "=": "is",
     "<": "is less than",
@@ -267,10 +270,14 @@ def _prime(value: Linear) -> Formula:
 
 
 def _more_than(_: Reading, found: re.Match[str]) -> Formula | None:
-    """`the blue die shows 2 more than the red one`."""
+    """`the blue die shows 2 more than the red one`, `n is no more than m`."""
     by, a, b = number(found["by"]), expression(found["a"]), expression(found["b"])
     if by is None or a is None or b is None:
         return None
+    if found["by"] == "no":
+        if found["w"] in ("larger", "smaller") or _MEASURE.fullmatch(found["b"]):
+            return None  # of a size or with a unit: no bare number
+        return Compare(a, "<=" if found["w"] in ("more", "greater", "higher") else ">=", b)
     return Compare(
         a, "=", plus(b, by if found["w"] in ("more", "greater", "higher", "larger") else -by)
     )

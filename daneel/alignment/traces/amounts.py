@@ -75,6 +75,8 @@ def _owns_more(reader: Reading, found: re.Match[str]) -> Formula | None:
     a, b = (reader.amount(found[k], found["what"]) for k in "ab")
     if a is None or b is None:
         return None
+    if found["n"] == "no":  # no more nuts than Ben: as many at most
+        return Compare(a, "<=" if found["word"] == "more" else ">=", b)
     if found["n"]:
         value = number(found["n"])
         if value is None:
@@ -139,9 +141,9 @@ def kind(text: str) -> str | None:
 _LEFT = r"(?:remain|remains|are left|is left|are left over|are still there|were left)"
 _IN = r"(?: (?:in|on|at|inside|within|with|for|from) (?P<a>.+))?"
 _GONE = (
-    r"(?:is|are|was|were|have been|has been|get|got) (?:(?:shipped|removed|sold|stolen|eaten|lost|"
-    r"sent|moved|carried|driven)(?: away| out| off)?|(?:taken|used|thrown) (?:away|out|up|off)|"
-    r"taken(?= (?:from|out)))"
+    r"(?:is|are|was|were|have been|has been|get|got) (?:(?:shipped|removed|sold|stolen|eaten|drunk|"
+    r"consumed|discarded|spent|lost|sent|moved|carried|driven)(?: away| out| off)?|(?:taken|used|"
+    r"thrown) (?:away|out|up|off)|taken(?= (?:from|out)))"
 )
 _COME = r"(?:is|are|was|were|have been|has been) (?:added|delivered|brought|put|moved|placed)"
 _TAKES = r"loses|lost|eats|ate|sells|sold|spends|spent|uses|used|drops|dropped|consumes|consumed"
@@ -173,13 +175,13 @@ COUNTS = rules(
         _owns_more,
     ),
     (
-        rf"(?P<a>.+?) {_HAS} {AMOUNT} {WHAT} (?P<word>more|fewer|less) than (?P<b>.+?)(?: does|"
-        rf" do| has| have)?",
+        rf"(?P<a>.+?) {_HAS} {AMOUNT} {WHAT} (?P<word>more|fewer|less) than (?P<b>.+?)(?: does| do|"
+        rf" has| have)?",
         _owns_more,
     ),
     (
-        rf"(?P<a>.+?) {_HAS} {BOUND} ?{AMOUNT} {WHAT}(?: left| now| in stock| in total|"
-        rf" altogether| overall)?",
+        rf"(?P<a>.+?) {_HAS} {BOUND} ?{AMOUNT} {WHAT}(?: left| now| in stock| in total| altogether|"
+        rf" overall)?",
         _owned,
     ),
     (

@@ -15,7 +15,7 @@ def sentences(step: str) -> list[str]:
     text = re.sub(r"^\s*(?:[Ss]tep\s*)?\d+\s*[.:)]\s+", "", step)
     text = re.sub(r"\b([ap])\.m\.?", r"\1m", text)
     text = re.sub(r"\b(Mr|Mrs|Ms|Dr|St|No|Prof|vs|approx|ca)\. ", r"\1 ", text)
-    parts = re.split(r"(?<=[a-zA-Z0-9)%}'])[.;!](?:\s+|$)", text)
+    parts = re.split(r"(?<=[a-zA-Z0-9)%}'])[.;!](?:\s+|$)|(?<=\?)\s+(?=[A-Z])", text)
     return [part for part in parts if part.strip()]
 
 
@@ -25,6 +25,17 @@ _NAMED_A = re.compile(
     r"[a-z]+(?<![us])es\b|[a-z]+ed\b|[A-Z]\b))|(?<=[a-z,(] )A\b(?! [a-z]+ [a-z])|"
     r"(?<=[a-z] )A(?= (?:is|was|has|and|or|to|before|after)\b)"
 )
+
+
+_ASKS = re.compile(
+    r"(?:who|whom|whose|why|how|where|which)\b|(?:what|when) (?:is|are|was|were|did|does|do|has|"
+    r"have|can|could|will|would|should)\b|.*\?$"
+)
+
+
+def is_question(text: str) -> bool:
+    """Whether a claim in lower case asks: it claims nothing."""
+    return _ASKS.match(text) is not None
 
 
 def lettered(text: str) -> str:

@@ -85,7 +85,9 @@ def _carried(reader: Reading, found: re.Match[str]) -> Formula | None:
     return _moved(reader, found)
 
 
-_AGENT = r"(?:the |a |an )?[\w-]+(?: [\w-]+)?"
+_ASKED = r"(?!(?:who|whom|which|what|whether)\b)"
+"""Who is asked for has done nothing yet."""
+_AGENT = rf"(?:the |a |an )?{_ASKED}[\w-]+(?: {_ASKED}[\w-]+)?"
 _WHERE = r"(?:in|into|to|on|onto|inside|at)"
 _VERBS = "|".join(EVENTS)
 CARRIED = rules(

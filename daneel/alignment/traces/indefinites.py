@@ -44,7 +44,10 @@ def _pair_count(_: Reading, found: re.Match[str]) -> Formula | None:
         return None
     total = {"none": 0, "neither": 0, "all": int(many), "both": 2}.get(found["n"], int(value or 0))
     said = re.sub(r"^are\b", "is", found["p"])
-    words: dict[str, HowMany] = {"at least": ">=", "at most": "<=", "no more than": "<="}
+    words: dict[str, HowMany] = {
+        "at least": ">=", "no fewer than": ">=", "no less than": ">=",
+        "at most": "<=", "no more than": "<=", "not more than": "<=",
+    }  # fmt: skip
     how = words.get((found["how"] or "").strip(), "=")
     return Every((f"is a {kind}",), said, count=(how, total, int(many)))
 
@@ -68,9 +71,9 @@ INDEFINITE = rules(
     ),
     (rf"everyone but (?P<who>{NAME}) (?P<p>(?:is|has|can|may|was|{DONE}|\w+s)\b.*)", _but),
     (
-        rf"(?P<how>exactly |at least |at most |only |no more than )?(?P<n>\d+|{_SMALL}|none|all|"
-        rf"both|neither) of the (?P<of>\d+|{_SMALL}) (?P<kind>[\w-]+?)(?:es|s) (?P<p>(?:is|are|was|"
-        rf"were|{DONE})\b.*)",
+        rf"(?P<how>exactly |at least |at most |only |(?:no|not) more than |no fewer than |"
+        rf"no less than )?(?P<n>\d+|{_SMALL}|none|all|both|neither) of the (?P<of>\d+|{_SMALL}) "
+        rf"(?P<kind>[\w-]+?)(?:es|s) (?P<p>(?:is|are|was|were|{DONE})\b.*)",
         _pair_count,
     ),
 )

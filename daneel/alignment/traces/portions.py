@@ -89,12 +89,32 @@ def _part_of(reader: Reading, found: re.Match[str]) -> Formula | None:
     )
 
 
+_GONE = re.compile(
+    r"(?:was|were|been|got) (?:eaten|drunk|consumed|sold|stolen|removed|discarded|spent|shipped|"
+    r"added|delivered)"
+)
+
+
+def _changed(reader: Reading, whole: tuple[str, str], found: re.Match[str]) -> bool:
+    """Whether it tells how many came or went, or, after such a change, how many are left.
+
+    What was eaten is there no longer; what is broken is. `Are left` says how many there are now;
+    where nothing is known to have gone, something has that was not understood.
+    """
+    if found["p"] != "left":
+        return found["p"] is not None and _GONE.search(found[0]) is not None
+    now = reader.amount(whole[1], whole[0])
+    return now is not None and any("@" in key for key, _ in now.terms)
+
+
 def _parts_are(reader: Reading, found: re.Match[str]) -> Formula | None:
     """`4 tests failed`, `3 eggs are broken`: so many of those that were counted."""
     value, what = number(found["n"]), found["what"]
     part = f"{what} {found['p'] or found['q']}"
     amount, whole = reader.amount(HERE, part), reader.recalled(None, what)
     if value is None or amount is None:
+        return None
+    if whole is not None and _changed(reader, whole, found):
         return None
     reader.part(what, part)
     said: Formula = Compare(amount, relation(found["bound"]), Linear((), value))
@@ -134,8 +154,8 @@ RATES = rules(
         _rest,
     ),
     (
-        rf"{BOUND} ?{_MANY} (?P<what>[a-z][\w-]*s) (?:(?:are|were) (?P<p>[\w-]+)|(?P<q>\w{{2,}}ed|"
-        rf"went|came|got \w+|broke|fell))",
+        rf"{BOUND} ?{_MANY} (?P<what>[a-z][\w-]*s) (?:(?:are|were|have been|got) (?P<p>[\w-]+)|"
+        rf"(?P<q>\w{{2,}}ed|went|came|got \w+|broke|fell))",
         _parts_are,
     ),
     (

@@ -90,7 +90,7 @@ class Reader:
         self._parts: tuple[str, list[str]] | None = None
         self._previous: str | None = None
         self._one_time = cutting.moments(text) == 1
-        self.asked: str | None = None
+        self.asked: list[tuple[frozenset[str], str]] = []
         self.told: dict[str, str] = {}
         self.implied: dict[Prop, Formula] = {}
         self._stamp: str | None = None
@@ -118,7 +118,7 @@ class Reader:
 
     def read(self, sentence: str) -> Formula | None:
         """What a sentence says; None if it cannot be read."""
-        if len(sentence) > _LONGEST:
+        if len(sentence) > _LONGEST or cutting.is_question(sentence):
             return None
         text, events = cleaned(sentence), self._epochs.events()
         formula = self.clause(text) if text else None

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 
+from daneel.alignment.traces.wording.vocabulary import STATE
 from daneel.alignment.traces.words import IRREGULAR
 
 _THING = (
     r"(?:(?:the|a|an|his|her|their|our|my) (?:(?!(?:is|are|was|were|has|have|had|of|to|in|on|at|"
-    r"and|that|who)\b)[a-z0-9'-]+ ?){1,4}?)"
+    r"and|or|that|who)\b)[a-z0-9'-]+ ?){1,4}?)"
 )
 _SUBJECT = re.compile(
     rf"(?:^|(?<=if )|(?<=when )|(?<=that )|(?<=, )|(?<=then ))(?P<s>{_THING}|"
@@ -49,6 +50,26 @@ _OBJECT = r"\b(?:the|a|an|his|her) [\w-]+.*\b(?:the|a|an|his|her) [\w-]+"
 _PERSONAL = ("he", "she", "him", "her")
 
 
+_IT_WAS = re.compile(r"it (?:is|was) (?:not )?(?:either )?(?P<who>[\w', -]+)")
+_ONE_OF = re.compile(r"\bof ((?:[\w' -]+, )*[\w' -]+,? and (?:the |an? )?[\w'-]+)")
+_LISTED = re.compile(r",\s*(?:and |or )?| and | or ")
+_BEFORE = re.compile(r"^.*\b(?:either|of|it is not|it was not|it is|it was) ")
+_SAID = re.compile(r"^(?!it\b).*\b(?:is|are|was|were|has|have|had|can|will|may|must)\b.* or ")
+_ARTICLE = re.compile(r"^(?:the|an?) ")
+
+
+def _alternatives(text: str) -> set[str]:
+    """Who is named as one of several: in `the cook or the gardener`, in `one of A, B and C`."""
+    found: set[str] = set()
+    for listed in [text] if " or " in text else _ONE_OF.findall(text):
+        if _SAID.match(listed):
+            continue  # what something is, one way or the other
+        *items, last = _LISTED.split(listed)
+        found |= {_ARTICLE.sub("", _BEFORE.sub("", item)) for item in items}
+        found |= set(_ARTICLE.sub("", last).split()[:1])
+    return {item for item in found if item and not re.fullmatch(STATE, item)}
+
+
 class References:
     """The subjects of one trace, in order."""
 
@@ -58,9 +79,15 @@ class References:
         self._thing: str | None = None
         self._several: str | None = None
         self._here = False
+        self._candidates: set[str] = set()
 
     def resolved(self, text: str) -> str:
         """A sentence in lower case with its pronouns replaced, and its subjects remembered."""
+        self._candidates |= _alternatives(text)
+        if (it := _IT_WAS.fullmatch(text)) is not None:
+            named = {_ARTICLE.sub("", item) for item in _LISTED.split(it["who"])}
+            if named <= self._candidates:
+                return text  # who it was of those, not what the last subject is
         parts = re.split(_JOINTS, text)
         found: list[str] = []
         for part in parts:

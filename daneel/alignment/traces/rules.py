@@ -17,8 +17,8 @@ LONGEST = 8
 BE = r"(?:is|are|was|were|must be|has to be|will be|becomes|remains|stays)"
 BOUND = (
     r"(?P<bound>at least|at most|no more than|no less than|no fewer than|not more than|"
-    r"not less than|up to|more than|less than|fewer than|greater than|over|under|exactly|precisely|"
-    r"equal to|only|just|above|below|beyond|not)?"
+    r"not less than|not fewer than|up to|more than|less than|fewer than|greater than|over|under|"
+    r"exactly|precisely|equal to|only|just|above|below|beyond|not)?"
 )
 NOT = r"(?P<no> not)?"
 AMOUNT = r"(?P<n>\$?-?[\d.,]+|[a-z]+(?:-[a-z]+)?|a dozen)"
@@ -68,8 +68,8 @@ class Reading(Protocol):
         """So many more, or fewer, of a kind are there from now on."""
         ...
 
-    asked: str | None
-    """What the last alternatives are about: `stole the ring`."""
+    asked: list[tuple[frozenset[str], str]]
+    """Who may have done what: the names in sentences with `or`, and `stole the ring`."""
     told: dict[str, str]
     """Who said what."""
     implied: dict[Prop, Formula]
@@ -125,6 +125,7 @@ def relation(bound: str | None) -> Relation:
     """What `at least` and its like mean; nothing is `exactly`."""
     known: dict[str, Relation] = {
         "at least": ">=", "no less than": ">=", "no fewer than": ">=", "not less than": ">=",
+        "not fewer than": ">=",
         "at most": "<=", "no more than": "<=", "not more than": "<=", "up to": "<=",
         "more than": ">", "greater than": ">", "over": ">", "less than": "<", "fewer than": "<",
         "under": "<", "not": "!=", "above": ">", "beyond": ">", "below": "<",

@@ -45,9 +45,9 @@ def _right(reader: Reading, found: re.Match[str]) -> Formula | None:
 
 def _it_was(reader: Reading, found: re.Match[str]) -> Formula | None:
     """`it was not the cook`: who did what the alternatives before speak of."""
-    if reader.asked is None:
-        return None
-    said = reader.clause(f"{found['a']} {reader.asked}")
+    who = name(found["a"])
+    done = next((done for names, done in reversed(reader.asked) if who in names), None)
+    said = None if done is None else reader.clause(f"{found['a']} {done}")
     return Not(said) if said is not None and found["no"] else said
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from daneel.alignment.traces.wording.vocabulary import Rewrites
 
+_JUDGED = (
+    r"(?:(?:im)?possible|(?:un)?true|(?:un)?clear|(?:un)?known|(?:un)?certain|(?:un)?likely|"
+    r"(?:im)?probable|(?:in)?correct|the case|false|wrong|right|not|said|doubtful|obvious|evident|"
+    r"necessary|important|strange|odd|surprising|believed|thought|assumed|expected|claimed|"
+    r"reported|proven|proved|confirmed|out of the question|a (?:fact|lie|mistake|myth|rumou?r))\b"
+)
+"""What is said of a whole sentence: `it is clear that`; nobody who does anything."""
 CLEFTS: Rewrites = (
     (r"\b(is|was) (not )?one of the ([a-z]+)s$", lambda m: f"{m[1]} {m[2] or ''}a {m[3]}"),
     (
@@ -16,19 +21,12 @@ CLEFTS: Rewrites = (
     (r"^both of them, (.+?), (.+)$", r"\1 \2"),
     (r"^neither of them, (.+?) (?:and|or|nor) (.+?), (.+)$", r"neither \1 nor \2 \3"),
     (
-        r"^it (?:is|was) not (?!the case|true|known|clear|certain|possible|said)(.+?) (?:who|"
-        r"that) (\w+)(.*)$",
+        rf"^it (?:is|was) not (?!{_JUDGED})(.+?) (?:who|that) (\w+)(.*)$",
         r"it is not the case that \1 \2\3",
     ),
     (
-        r"^it (?:is|was) ((?:the |a )?[\w ]+?) (?:who|that) (.+)$",
-        lambda m: (
-            m[0]
-            if re.match(
-                r"(?:true|clear|the case|known|certain|false|not|said|possible|a fact)\b", m[1]
-            )
-            else f"{m[1]} {m[2]}"
-        ),
+        rf"^it (?:is|was) (?!{_JUDGED})((?:the |a )?[\w ]+?) (?:who|that) (.+)$",
+        r"\1 \2",
     ),
     (r"\bcan not be (?=-?\d|[a-z]+$)", "is not "),
     (

@@ -26,7 +26,10 @@ CONDITIONS: Rewrites = (
     (r"\bonly (?:while|so long as|as long as|during the time that|in case)\b", "only if"),
     (r"\b(?:while|so long as)\b(?=.*,)", "if"),
     (r"\bexcept (?:if|when)\b", "unless"),
-    (r"^(?:no|without) ([\w ]+), (?:then )?(.+)$", r"if there is no \1, \2"),
+    (
+        r"^(?:no(?! (?:more|less|fewer)\b)|without) ([\w ]+), (?:then )?(.+)$",
+        r"if there is no \1, \2",
+    ),
     (r"^without (?:a |an |the )?([\w-]+) (?=(?:the |a |an )?\w+ )", r"if there is no \1, "),
     (
         r"\b(?:is|are) (?:a )?(?:necessary|needed|required) (?:condition )?for (?=.*\bto\b)",

@@ -57,12 +57,14 @@ MEASURES: Rewrites = (
         lambda m: f"is {m[2]} {_MEASURED.get(m[1], {}).get(m[3], m[3])} than",
     ),
     (
-        r"\b(weigh|cost)s? (more|less) than (?=[a-z])",
-        lambda m: f"is {_MEASURED[m[1] + 's'][m[2]]} than ",
+        r"\b(weigh|cost)s? (no )?(more|less) than (?=[a-z])",
+        lambda m: f"is {m[2] or ''}{_MEASURED[m[1] + 's'][m[3]]} than ",
     ),
     (
-        r"\b(?:lasts|lasted|takes|took) (longer|less time|more time) than (?=[a-z])",
-        lambda m: "is shorter than " if "less" in m[1] else "is longer than ",
+        r"\b(?:lasts|lasted|takes|took) (no )?(longer|shorter|less time|more time) than (?=[a-z])",
+        lambda m: (
+            f"is {m[1] or ''}{'longer' if m[2] in ('longer', 'more time') else 'shorter'} than "
+        ),
     ),
     (r"\b(?:is priced at|(?:sells|retails|goes) for)\b", "costs"),
     (r"\btips the scales at\b", "weighs"),

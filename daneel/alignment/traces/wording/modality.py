@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daneel.alignment.traces.wording.vocabulary import Rewrites
+from daneel.alignment.traces.wording.vocabulary import Rewrites, has_verb
 
 _CLAIM = r"claim|hypothesis|idea|statement|assumption|rumou?r|report|assertion|suggestion|theory"
 MODALITY: Rewrites = (
@@ -10,6 +10,11 @@ MODALITY: Rewrites = (
         r"\b(?:it is|it was|it's) (?:impossible|not possible|out of the question) (?:that|"
         r"for (?=the |\w+ to))",
         "it is not the case that ",
+    ),
+    (
+        r"^that (.+) (?:is|was) (?:impossible|not possible|out of the question|ruled out|false|"
+        r"untrue|not true|not the case)$",
+        lambda m: f"it is not the case that {m[1]}" if has_verb(m[1]) else m[0],
     ),
     (r"\bit (?:can not|cannot) be (?:the case |true )?that\b", "it is not the case that"),
     (r"\bit is (?:not the case that )?(.+?) for (\w+|the \w+) to (\w+)", r"it is \1 for \2 to \3"),
