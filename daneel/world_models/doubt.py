@@ -130,8 +130,7 @@ class PessimisticWorldModel(MultiModalWorldModel):
         super().__init__(config, space, action_dim)
         self.pessimism = pessimism
         self.doubt = Doubt(config.dim, action_dim, config.width, doubters)
-        vector = self.encoder.vector
-        width = 0 if vector is None else int(vector[1].in_features)  # type: ignore[arg-type]
+        width = self.encoder.width_in
         self.sense = nn.Linear(config.dim, width) if width else None
 
     def step(self, z: Tensor, action: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -85,13 +85,12 @@ class MultiModalEncoder(nn.Module):
                 " cannot encode. Expected float vectors [D] and uint8 images [H, W, C]."
                 " Type `daneel list envs` for tasks that have them."
             )
-        sizes = [int(space[key].shape[0]) for key in self.vector_keys]  # type: ignore[index]
-        self.vector = VectorEncoder(sum(sizes), width) if sizes else None
+        sizes = [_shape(space[key])[0] for key in self.vector_keys]
+        self.width_in = sum(sizes)
+        self.vector = VectorEncoder(self.width_in, width) if sizes else None
         # A list: keys of a space may hold dots, names of modules may not.
-        self.images = nn.ModuleList(
-            ImageEncoder(space[key].shape, width)  # type: ignore[arg-type]
-            for key in self.image_keys
-        )
+        shapes = (_shape(space[key]) for key in self.image_keys)
+        self.images = nn.ModuleList(ImageEncoder((h, w, c), width) for h, w, c in shapes)
         parts = (self.vector is not None) + len(self.images)
         self.project = nn.Sequential(nn.Linear(parts * width, dim), nn.LayerNorm(dim))
 
@@ -112,6 +111,11 @@ class MultiModalEncoder(nn.Module):
         images = zip(self.image_keys, self.images, strict=True)
         parts += [encoder(obs[key]) for key, encoder in images]
         return self.project(parts[0] if len(parts) == 1 else torch.cat(parts, -1))
+
+
+def _shape(space: spaces.Space) -> tuple[int, ...]:
+    assert space.shape is not None  # a vector or an image, see `_is_vector` and `_is_image`
+    return tuple(map(int, space.shape))
 
 
 def _is_vector(space: spaces.Space) -> bool:

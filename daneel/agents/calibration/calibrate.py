@@ -154,24 +154,8 @@ def save(calibration: Calibration, recipe: Recipe, logs: Sequence[Log], folder: 
 
 def summary(calibration: Calibration, recipe: Recipe, logs: Sequence[Log]) -> dict[str, Any]:
     """Everything in `calibration.yaml`, as plain data."""
-    problem, fit = calibration.problem, calibration.fit
-    after = horizon_errors(problem.simulator, calibration.values, problem.windows)
-    start = problem.parameters.nominal(problem.initial)
-    before = horizon_errors(problem.simulator, start, problem.windows)
-    parameters = {
-        parameter.name: {
-            "value": float(value),
-            "interval": [float(low), float(high)],
-            "initial": parameter.initial,
-            "bounds": [parameter.low, parameter.high],
-            "targets": dict(parameter.targets),
-        }
-        for parameter, value, (low, high) in zip(
-            problem.parameters.parameters, fit.theta, calibration.intervals, strict=True
-        )
-    }
     return {
-        "parameters": parameters,
+        "parameters": _parameters(calibration),
         "interval": "95 %, from the Gauss-Newton covariance of the fit",
         "units": "SI, radians",
         "targets": calibration.values,
@@ -179,19 +163,10 @@ def summary(calibration: Calibration, recipe: Recipe, logs: Sequence[Log]) -> di
         "model": str(recipe.model) if recipe.model else None,
         "recipe": recipe.origin,
         "structure": recipe.tree.get("structure"),
-        "joints": list(problem.windows.joints),
+        "joints": list(calibration.problem.windows.joints),
         "method": {"name": "least-squares", **dict(recipe.tree.get("method") or {})},
         "seeds": seeds(recipe.method()),
-        "quality": {
-            "explained": round(calibration.explained, 6),
-            "explained_before": round(calibration.before, 6),
-            "horizons_s": list(after.horizons),
-            "rmse_before": [float(value) for value in before.rmse],
-            "rmse": [float(value) for value in after.rmse],
-            "converged": fit.converged,
-            "evaluations": fit.evaluations,
-            "cost": fit.cost,
-        },
+        "quality": _quality(calibration),
         "warnings": list(calibration.warnings),
         "logs": [
             {"name": log.name, "sha256": log.sha256, "notes": list(log.notes)} for log in logs
@@ -202,6 +177,41 @@ def summary(calibration: Calibration, recipe: Recipe, logs: Sequence[Log]) -> di
             "python": platform.python_version(),
         },
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+
+
+def _parameters(calibration: Calibration) -> dict[str, Any]:
+    """What was fitted, with intervals, by name."""
+    problem = calibration.problem
+    return {
+        parameter.name: {
+            "value": float(value),
+            "interval": [float(low), float(high)],
+            "initial": parameter.initial,
+            "bounds": [parameter.low, parameter.high],
+            "targets": dict(parameter.targets),
+        }
+        for parameter, value, (low, high) in zip(
+            problem.parameters.parameters, calibration.fit.theta, calibration.intervals, strict=True
+        )
+    }
+
+
+def _quality(calibration: Calibration) -> dict[str, Any]:
+    """How well it fits over horizons, and how well the start did."""
+    problem, fit = calibration.problem, calibration.fit
+    after = horizon_errors(problem.simulator, calibration.values, problem.windows)
+    start = problem.parameters.nominal(problem.initial)
+    before = horizon_errors(problem.simulator, start, problem.windows)
+    return {
+        "explained": round(calibration.explained, 6),
+        "explained_before": round(calibration.before, 6),
+        "horizons_s": list(after.horizons),
+        "rmse_before": [float(value) for value in before.rmse],
+        "rmse": [float(value) for value in after.rmse],
+        "converged": fit.converged,
+        "evaluations": fit.evaluations,
+        "cost": fit.cost,
     }
 
 

@@ -44,33 +44,30 @@ class Cma:
                 "Expected at least 1, at least 1, above 0 up to 1."
             )
 
+    def _options(self) -> dict[str, Any]:
+        """What the package wants to know, in its names."""
+        sized = {"popsize": self.population} if self.population else {}
+        return {
+            "bounds": [0.0, 1.0],
+            "maxiter": self.generations,
+            "seed": self.seed,
+            "verbose": -9,
+            "tolfun": 1e-9,
+            **sized,
+        }
+
     def fit(self, problem: Problem, watch: Watch | None = None) -> Fit:
         """Searches; see `Method`."""
-        try:
-            import cma
-        except ImportError as error:
-            raise MissingExtraError(
-                "CMA-ES needs the package cma, which is not installed. Expected the extra "
-                "'calibration'. Type `pip install 'daneel[calibration]'`."
-            ) from error
+        cma = _package()
         ledger = Ledger(problem, watch)
         ledger.residuals(problem.initial[None])
         span = problem.high - problem.low
         moves = np.flatnonzero(free(problem))
         if not len(moves):
             return ledger.fit(True, "every parameter is fixed")
-        options: dict[str, Any] = {
-            "bounds": [0.0, 1.0],
-            "maxiter": self.generations,
-            "seed": self.seed,
-            "verbose": -9,
-            "tolfun": 1e-9,
-        }
-        if self.population:
-            options["popsize"] = self.population
         start = np.full(max(2, len(moves)), 0.5)  # the package cannot do with one: the other idles
         start[: len(moves)] = (problem.initial - problem.low)[moves] / span[moves]
-        search = cma.CMAEvolutionStrategy(start, self.spread, options)
+        search = cma.CMAEvolutionStrategy(start, self.spread, self._options())
         while not search.stop():
             asked = search.ask()
             tried = np.tile(problem.low, (len(asked), 1))
@@ -87,3 +84,14 @@ class Cma:
 def _polish(ledger: Ledger, iterations: int) -> None:
     """A few steps of least squares from the best candidate, in the same ledger."""
     LeastSquares(iterations=iterations).search(ledger)
+
+
+def _package() -> Any:
+    try:
+        import cma
+    except ImportError as error:
+        raise MissingExtraError(
+            "CMA-ES needs the package cma, which is not installed. Expected the extra "
+            "'calibration'. Type `pip install 'daneel[calibration]'`."
+        ) from error
+    return cma

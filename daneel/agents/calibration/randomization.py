@@ -138,13 +138,13 @@ class RandomizedDynamics(gym.Wrapper):
             CalibrationError: It has no MuJoCo model, or none of the targets is in it.
         """
         super().__init__(env)
-        if getattr(env.unwrapped, "model", None) is None:
+        self._model: Any = getattr(env.unwrapped, "model", None)
+        if self._model is None:
             raise CalibrationError(
                 f"{env} has no MuJoCo model. Expected a Gymnasium environment on MuJoCo. Choose "
                 "one, for instance `InvertedPendulum-v5`."
             )
         self.preset = preset
-        self._model: Any = getattr(env.unwrapped, "model")  # noqa: B009  # not in Env's type
         self._nominal = copy.copy(self._model)
         self._joints = _driven(self._model)
         self._addresses = frozenset(model_targets(self._model, self._joints))

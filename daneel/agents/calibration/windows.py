@@ -73,13 +73,7 @@ def cut_windows(
         CalibrationError: The logs do not go together, or none is as long as a window.
     """
     first = logs[0]
-    for log in logs:
-        if log.joints != first.joints or abs(log.dt - first.dt) > 1e-9:
-            raise CalibrationError(
-                f"{log.name} ({', '.join(log.joints)} at {log.dt:g} s) does not go with "
-                f"{first.name} ({', '.join(first.joints)} at {first.dt:g} s). Expected logs of "
-                "the same joints on one clock. Set `dt` in the column map."
-            )
+    _go_together(logs)
     dt = first.dt
     steps = round(horizon / dt) if horizon else min(len(log.q) for log in logs) - 1
     stride = max(1, round(every / dt))
@@ -113,6 +107,17 @@ def cut_windows(
 def _led(actions: Floats, lead: int) -> Floats:
     """Actions with their first row repeated before the start."""
     return np.concatenate([np.repeat(actions[:1], lead, axis=0), actions])
+
+
+def _go_together(logs: Sequence[Log]) -> None:
+    first = logs[0]
+    for log in logs:
+        if log.joints != first.joints or abs(log.dt - first.dt) > 1e-9:
+            raise CalibrationError(
+                f"{log.name} ({', '.join(log.joints)} at {log.dt:g} s) does not go with "
+                f"{first.name} ({', '.join(first.joints)} at {first.dt:g} s). Expected logs of "
+                "the same joints on one clock. Set `dt` in the column map."
+            )
 
 
 def _constants(logs: Sequence[Log], numbers: list[int]) -> tuple[tuple[str, Floats], ...]:

@@ -23,6 +23,7 @@ from daneel.errors import ConfigError
 
 Where = Literal["subject", "last"]
 """The subject's last token, or the prompt's last."""
+_WHERE: tuple[Where, ...] = ("subject", "last")
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,11 @@ def locate(
             f"There are {len(modules)} modules and {len(pairs)} pairs of prompts of one length. "
             "Expected at least one of each. Name the MLPs' last maps and give more facts."
         )
-    effects = {(m, w): 0.0 for m in modules for w in ("subject", "last")}
+    effects: dict[tuple[str, Where], float] = {(m, w): 0.0 for m in modules for w in _WHERE}
     for clean, other in pairs:
         for key, effect in _effects(model, clean, other, modules).items():
             effects[key] += effect / len(pairs)
-    places = [Place(module, where, effect) for (module, where), effect in effects.items()]  # type: ignore[arg-type]
+    places = [Place(module, where, effect) for (module, where), effect in effects.items()]
     return sorted(places, key=lambda place: -place.effect)
 
 
@@ -81,7 +82,7 @@ def _pairs(facts: Sequence[Fact]) -> Iterator[tuple[Fact, Fact]]:
 @torch.no_grad()
 def _effects(
     model: nn.Module, clean: Fact, other: Fact, modules: Sequence[str]
-) -> dict[tuple[str, str], float]:
+) -> dict[tuple[str, Where], float]:
     """What each place brings back of the log-probability of the clean object's first token."""
     spoiled = torch.tensor(
         [list(other.prompt[: clean.subject + 1] + clean.prompt[clean.subject + 1 :])]
@@ -91,9 +92,10 @@ def _effects(
     with recorded(model, sites) as kept:
         high = _says(model, intact, clean)
     low = _says(model, spoiled, clean)
-    found = {}
+    ends: dict[Where, int] = {"subject": clean.subject, "last": len(clean.prompt) - 1}
+    found: dict[tuple[str, Where], float] = {}
     for site in sites:
-        for where, at in (("subject", clean.subject), ("last", len(clean.prompt) - 1)):
+        for where, at in ends.items():
             with edited(model, {site: _put(at, kept[site][:, at])}):
                 found[site.module, where] = (_says(model, spoiled, clean) - low) / (high - low)
     return found

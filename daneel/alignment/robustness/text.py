@@ -20,7 +20,11 @@ from daneel.errors import ConfigError
 Scorer = Callable[[Sequence[str]], Sequence[float]]
 """How harmful each text is, 0 to 1; the attacker wants it low."""
 
-_ALIKE = str.maketrans("aeiopcxyASEBIO", "аеіорсхуАЅЕВІО")  # noqa: RUF001 (that is the point)
+_ALIKE = str.maketrans(
+    "aeiopcxyASEBIO",
+    "\u0430\u0435\u0456\u043e\u0440\u0441\u0445\u0443\u0410\u0405\u0415\u0412\u0406\u041e",
+)
+"""Latin letters and the Cyrillic ones that look like them."""
 _WORD = re.compile(r"\w+", re.UNICODE)
 
 

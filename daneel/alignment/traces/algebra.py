@@ -22,8 +22,8 @@ PRODUCT = "product: "
 """Begins the name of a product of unknowns; `split_product` takes it apart."""
 _TOKEN = re.compile(
     r"\s*(?:(?P<call>[a-z]\w*\([^()]*\))|(?P<number>\d+(?:\.\d+)?)|(?P<sign>[-+*/^()])|"
-    r"(?P<name>[a-z][\w']*(?: (?!(?:plus|minus|times|divided|over|squared|cubed|mod)\b)"
-    r"[a-z][\w']*)*))"
+    r"(?P<name>[a-z][\w']*(?: (?!(?:plus|minus|times|divided|over|squared|cubed|"
+    r"mod)\b)[a-z][\w']*)*))"
 )
 _WORDS = (
     (r"\bplus\b", "+"),
@@ -39,8 +39,7 @@ _WORDS = (
     (r"\bthe sum of (.+?) and (.+)", r"(\1) + (\2)"),
     (r"\bthe (?:average|mean) of (.+?) and (.+)", r"0.5 * ((\1) + (\2))"),
     (
-        r"\bthe product of "
-        r"(.+?) and (.+)",
+        r"\bthe product of (.+?) and (.+)",
         r"(\1) * (\2)",
     ),
     (r"\bthe difference (?:of|between) (.+?) and (.+)", r"(\1) - (\2)"),
@@ -187,7 +186,10 @@ def _over(a: Polynomial, b: Polynomial) -> Polynomial:
     return {names: factor / value for names, factor in a.items()}
 
 
-_NO_NAME = re.compile(r"\b(?:and|or|implies|then|is|are|but|so|if|that|than|of them|each)\b")
+_NO_NAME = re.compile(
+    r"\b(?:and|or|implies|then|is|are|but|so|if|that|than|of them|each|no|not|at least|at most|"
+    r"up to)\b"
+)
 _PHRASES = {
     "=": "is",
     "<": "is less than",
@@ -268,10 +270,14 @@ def _prime(value: Linear) -> Formula:
 
 
 def _more_than(_: Reading, found: re.Match[str]) -> Formula | None:
-    """`the blue die shows 2 more than the red one`."""
+    """`the blue die shows 2 more than the red one`, `n is no more than m`."""
     by, a, b = number(found["by"]), expression(found["a"]), expression(found["b"])
     if by is None or a is None or b is None:
         return None
+    if found["by"] == "no":
+        if found["w"] in ("larger", "smaller") or _MEASURE.fullmatch(found["b"]):
+            return None  # of a size or with a unit: no bare number
+        return Compare(a, "<=" if found["w"] in ("more", "greater", "higher") else ">=", b)
     return Compare(
         a, "=", plus(b, by if found["w"] in ("more", "greater", "higher", "larger") else -by)
     )
@@ -279,14 +285,14 @@ def _more_than(_: Reading, found: re.Match[str]) -> Formula | None:
 
 ALGEBRA = rules(
     (
-        r"(?P<a>.+?) (?:is|shows?|reads?|equals|displays?) (?P<by>-?\d[\d.]*|[a-z]+) "
-        r"(?P<w>more|less|fewer|greater|higher|larger|lower|smaller) than (?P<b>.+)",
+        r"(?P<a>.+?) (?:is|shows?|reads?|equals|displays?) (?P<by>-?\d[\d.]*|[a-z]+) (?P<w>more|"
+        r"less|fewer|greater|higher|larger|lower|smaller) than (?P<b>.+)",
         _more_than,
     ),
     (r"[^<>=!]+?\s*(?:<=|>=|!=|=|<|>)\s*[^<>=!].*", _written),
     (
         rf"(?P<a>.+?) (?:is|must be){NOT} (?P<p>(?:an? )?(?:even|odd|prime|positive|negative|zero|"
-        r"(?:divisible by|a multiple of) (?P<by>\w+)))(?: (?:number|integer))?",
+        rf"(?:divisible by|a multiple of) (?P<by>\w+)))(?: (?:number|integer))?",
         lambda reader, found: _kind_of_number(reader, found),
     ),
     (r"(?P<a>.+?) (?:is equal to|equals|equal|is|makes|gives|are) (?P<b>.+)", _worded),

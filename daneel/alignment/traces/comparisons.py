@@ -174,20 +174,20 @@ MEASURES = rules(
     ),
     (rf"(?P<a>.+?) (?:is|has|was) (?:of )?the same (?P<kind>{_KINDS}) as (?P<b>.+)", _same),
     (
-        rf"(?:you|we|they|one) (?:pay|paid|spend|spent) (?P<price>{_EACH_PRICE}) (?:for|on) "
-        r"(?P<b>.+)",
+        rf"(?:you|we|they|one) (?:pay|paid|spend|spent) (?P<price>{_EACH_PRICE}) (?:for|"
+        rf"on) (?P<b>.+)",
         _paid,
     ),
     (
-        rf"(?:(?:together|combined|in total|jointly|laid end to end|side by side),? )?"
-        rf"(?P<list>.+ and .+?)(?: together| combined| in total)? (?P<verb>weigh|cost|measure|"
-        rf"reach|take|last|are)(?: together| a total of| in total)* {BOUND} ?{AMOUNT} "
+        rf"(?:(?:together|combined|in total|jointly|laid end to end|"
+        rf"side by side),? )?(?P<list>.+ and .+?)(?: together| combined| in total)? (?P<verb>weigh|"
+        rf"cost|measure|reach|take|last|are)(?: together| a total of| in total)* {BOUND} ?{AMOUNT} "
         rf"(?P<unit>{UNIT})(?: together| in total| altogether| long)?",
         _total,
     ),
     (
-        rf"(?P<a>.+?) (?:{BE}|lies) {BOUND} ?{AMOUNT} (?P<unit>{UNIT}) (?P<away>away|off|distant)"
-        rf"(?: from here)?",
+        rf"(?P<a>.+?) (?:{BE}|lies) {BOUND} ?{AMOUNT} (?P<unit>{UNIT}) (?P<away>away|off|"
+        rf"distant)(?: from here)?",
         _away,
     ),
     (
@@ -200,28 +200,27 @@ MEASURES = rules(
         _has_measure,
     ),
     (
-        rf"(?P<a>.+?) (?P<verb>{BE}|weighs|costs|takes|lasts)(?: (?P<times>{_TIMES}))?{NOT} "
-        r"(?:exactly |just )?as (?P<word>\w+) as (?P<b>.+?)(?: is| does)?",
+        rf"(?P<a>.+?) (?P<verb>{BE}|weighs|costs|takes|"
+        rf"lasts)(?: (?P<times>{_TIMES}))?{NOT} (?:exactly |"
+        rf"just )?as (?P<word>\w+) as (?P<b>.+?)(?: is| does)?",
         _as_much,
     ),
     (
-        rf"(?P<a>.+?) (?:{BE}|lasts|takes){NOT} (?:strictly |much |slightly |far |a bit |even )?"
-        rf"(?:(?P<at_most>no )|(?P<by>\S+ (?:{UNIT})) )?(?P<word>{_COMPARATIVE}) than "
-        r"(?P<b>.+?)(?: is| does)?",
+        rf"(?P<a>.+?) (?:{BE}|lasts|takes){NOT} (?:strictly |much |slightly |far |a bit |"
+        rf"even )?(?:(?P<at_most>no )|(?P<by>\S+ (?:{UNIT})) )?(?P<word>{_COMPARATIVE}) than "
+        rf"(?P<b>.+?)(?: is| does)?",
         _comparative,
     ),
     (
         rf"(?P<a>.+?) (?:{BE}(?: at|(?P<aged> aged))?|shows?|reads?|registers?|indicates?|"
-        rf"displays?) "
-        rf"{BOUND} ?{AMOUNT}"
-        rf"(?: (?P<unit>{UNIT}))?(?: (?P<adjective>tall|"
-        r"old|long|high|heavy|wide|deep|thick))?(?: of age)?",
+        rf"displays?) {BOUND} ?{AMOUNT}(?: (?P<unit>{UNIT}))?(?: (?P<adjective>tall|old|long|high|"
+        rf"heavy|wide|deep|thick))?(?: of age)?",
         _measured,
     ),
     (
         rf"(?P<a>.+?) (?:{BE}|lies|stands|sits){NOT} (?:located |directly |immediately |just |"
-        rf"standing |placed |somewhere |further )*(?:to the |on the )?(?P<word>{_PLACE})"
-        r"(?: side)?(?: of)? (?P<b>.+)",
+        rf"standing |placed |somewhere |further )*(?:to the |on the )?(?P<word>{_PLACE})(?: "
+        rf"side)?(?: of)? (?P<b>.+)",
         _place,
     ),
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from daneel.alignment.traces.events import is_name
 from daneel.alignment.traces.formulas import Count, Formula, HowMany, Joined, Not
-from daneel.alignment.traces.phrases import number
+from daneel.alignment.traces.phrases import name, number
 from daneel.alignment.traces.rules import BE, Handler, Reading, listed, rules
 from daneel.alignment.traces.words import IRREGULAR
 
@@ -40,12 +41,12 @@ def _completed(reader: Reading, left: str, right: str) -> Formula | None:
 
 
 _ACT = (
-    rf"(?:is|are|was|were|has|have|had|does|did|can|will|must|may|\w{{2,}}ed|\w{{2,}}s|"
-    rf"{'|'.join(IRREGULAR)})\b"
+    rf"(?:is|are|was|were|has|have|had|does|did|can|will|must|may|\w{{2,}}ed|"
+    rf"\w{{2,}}s|{'|'.join(IRREGULAR)})\b"
 )
 _ACT_ALONE = (
-    rf"(?:is|are|was|were|has|have|had|does|did|can|will|must|may|\w{{2,}}ed|\w"
-    rf"{{2,}}s(?= (?:the|a|an|to|in|on|at|for|\d|with|from)\b)|{'|'.join(IRREGULAR)})\b"
+    rf"(?:is|are|was|were|has|have|had|does|did|can|will|must|may|\w{{2,}}ed|\w{{2,}}s(?= (?:the|a|"
+    rf"an|to|in|on|at|for|\d|with|from)\b)|{'|'.join(IRREGULAR)})\b"
 )
 _ACTS = rf"((?:(?:the|a|an|his|her|its) )?[\w'-]+(?: [\w'-]+)??) {_ACT}"
 
@@ -79,7 +80,7 @@ def _without(reader: Reading, found: re.Match[str]) -> Formula | None:
 def _neither(reader: Reading, found: re.Match[str]) -> Formula | None:
     """`neither A nor B passed`."""
     split = listed(f"{found['a']} and {found['b']}")
-    return None if split is None else _none_of(reader, [f"{n} {split[1]}" for n in split[0]])
+    return None if split is None else _none_of(reader, [f"{item} {split[1]}" for item in split[0]])
 
 
 def _neither_of(reader: Reading, found: re.Match[str]) -> Formula | None:
@@ -121,9 +122,10 @@ def _counted(reader: Reading, found: re.Match[str]) -> Formula | None:
     if split is None or (many is None and (value is None or value.denominator != 1)):
         return None
     relation, more = _COUNTS.get((found["how"] or "exactly").strip(), (">=", 0))
-    clauses = [reader.clause(f"{name} {split[1]}") for name in split[0]]
+    clauses = [reader.clause(f"{item} {split[1]}") for item in split[0]]
     known = tuple(part for part in clauses if part is not None)
     total = int(value or 0) if many is None else many
+    reader.asked.append((frozenset(map(name, split[0])), split[1]))
     return Count(relation, total + more, known) if len(known) == len(clauses) else None
 
 
@@ -141,7 +143,7 @@ def _each(reader: Reading, found: re.Match[str]) -> Formula | None:
     split = listed(found["text"])
     if split is None or _SHARED.search(split[1]):
         return None
-    parts = [reader.clause(f"{name} {re.sub('^(?:both|all) ', '', split[1])}") for name in split[0]]
+    parts = [reader.clause(f"{item} {re.sub('^(?:both|all) ', '', split[1])}") for item in split[0]]
     known = tuple(part for part in parts if part is not None)
     return Joined("and", known) if len(known) == len(parts) else None
 
@@ -151,15 +153,30 @@ def _any_of(reader: Reading, found: re.Match[str]) -> Formula | None:
     split = listed(found["text"])
     if split is None:
         return None
-    parts = [reader.clause(f"{name} {split[1]}") for name in split[0]]
+    parts = [reader.clause(f"{item} {split[1]}") for item in split[0]]
     known = tuple(part for part in parts if part is not None)
-    reader.asked = split[1]
+    reader.asked.append((frozenset(map(name, split[0])), split[1]))
     return Joined("or", known) if len(known) == len(parts) else None
 
 
+def _it_was_any(reader: Reading, found: re.Match[str]) -> Formula | None:
+    """`it was Ann, Ben or Kim`; `it was not Ann or Ben` is neither."""
+    items = re.split(r",\s*(?:or )?| or ", found["list"])
+    if not all(map(is_name, items)):
+        return None
+    parts = [reader.clause(f"it was {item}") for item in items]
+    known = tuple(part for part in parts if part is not None)
+    if len(known) != len(parts):
+        return None
+    if found["no"]:
+        return Joined("and", tuple(Not(part) for part in known))
+    return Joined("or", known)
+
+
 _HOW = (
-    r"(?P<how>at most |no more than |not more than |at least |exactly |precisely |only |just |"
-    r"fewer than |less than |more than |up to )?"
+    r"(?P<how>at most |no more than |not more than |no fewer than |no less than |not fewer than |"
+    r"not less than |at least |exactly |precisely |only |just |fewer than |less than |more than |"
+    r"up to )?"
 )
 _MANY = r"(?P<n>\d+|one|two|three|four|five|six|seven|eight|nine|ten|none|all|both)"
 _IF = r"(?:if|whenever|when|provided that|in case|as soon as|as long as)"
@@ -167,13 +184,13 @@ _QUANTIFIED = r"(?!(?:all|every|each|any|no|some|both|neither|either|most|not|ev
 
 SENTENCES = rules(
     (
-        r"it is (?:not (?:true|the case|so|correct)|false|untrue|wrong|incorrect|a mistake)"
-        r"(?: to (?:say|claim|think|assume))? that (?P<a>.+)",
+        r"it (?:is|was) (?:not (?:true|the case|so|correct)|false|untrue|wrong|incorrect|"
+        r"a mistake)(?: to (?:say|claim|think|assume))? that (?P<a>.+)",
         _deny,
     ),
-    (r"it is not (?:true|the case) (?P<a>.+)", _deny),
+    (r"it (?:is|was) not (?:true|the case) (?P<a>.+)", _deny),
     (r"not (?P<a>(?:all|every|each|everybody|everyone) .+)", _deny),
-    (r"it is (?:true|the case|certain|known|clear) that (?P<a>.+)", _affirm),
+    (r"it (?:is|was) (?:true|the case|certain|known|clear) that (?P<a>.+)", _affirm),
     (r"(?P<a>.+?) (?:if and only if|iff|exactly when|just in case) (?P<b>.+)", _join("iff")),
     (rf"{_IF} (?P<a>.+?),? then (?P<b>.+)", _join("implies")),
     (rf"{_IF} (?P<a>.+?), (?P<b>.+)", _join("implies")),
@@ -191,6 +208,7 @@ SENTENCES = rules(
     (r"neither (?P<a>.+?) nor (?P<b>.+)", _neither),
     (r"(?P<x>.+?) neither (?P<a>.+?) nor (?P<b>.+)", _neither_of),
     (r"either (?P<a>.+?),? or (?P<b>.+?),? but not both", _exclusive),
+    (r"it (?:is|was) (?P<no>not )?(?:either )?(?P<list>.+ or .+)", _it_was_any),
     (r"(?P<text>either .+? or .+)", _any_of),
     (r"(?P<text>.+ or .+)", _any_of),
     (r"either (?P<a>.+?),? or (?P<b>.+)", _join("or")),
@@ -225,13 +243,13 @@ JOINED = rules(
 NEGATIONS = rules(
     (
         rf"{_QUANTIFIED}(?P<x>.+?) (?P<aux>is|are|was|were|does|do|did|has|have|had|can|could|will|"
-        r"would|may|must) not (?P<p>.+)",
+        rf"would|may|must) not (?P<p>.+)",
         _negated,
     ),
     (rf"{_QUANTIFIED}(?P<x>.+?)(?P<aux>) never (?P<p>.+)", _negated),
     (
         rf"{_QUANTIFIED}(?P<x>.+?) (?P<verb>has|have|had|needs|need|contains|contain|holds|owns|"
-        r"own|carries|wears|makes|shows) no (?P<p>[a-z][\w -]*)",
+        rf"own|carries|wears|makes|shows) no (?P<p>[a-z][\w -]*)",
         _without,
     ),
 )

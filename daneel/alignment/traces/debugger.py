@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from daneel.alignment.traces.expansion import expand
 from daneel.alignment.traces.formulas import Count, Formula, Joined, Not, Prop
 from daneel.alignment.traces.oracle import find_conflicts
-from daneel.alignment.traces.quantifiers import expand
 from daneel.alignment.traces.ranks import rank
 from daneel.alignment.traces.reader import Reader
 from daneel.errors import ConfigError

@@ -85,23 +85,26 @@ def _carried(reader: Reading, found: re.Match[str]) -> Formula | None:
     return _moved(reader, found)
 
 
-_AGENT = r"(?:the |a |an )?[\w-]+(?: [\w-]+)?"
+_ASKED = r"(?!(?:who|whom|which|what|whether)\b)"
+"""Who is asked for has done nothing yet."""
+_AGENT = rf"(?:the |a |an )?{_ASKED}[\w-]+(?: {_ASKED}[\w-]+)?"
 _WHERE = r"(?:in|into|to|on|onto|inside|at)"
 _VERBS = "|".join(EVENTS)
 CARRIED = rules(
     (
-        rf"{_AGENT} (?:takes|took|picks|picked|grabs|grabbed|lifts|lifted|gets|got|fetches|"
-        r"removes|removed|pulls|pulled)(?: up)? (?P<x>.+?)(?: (?:out of|from|off|up) .+?)?,? and "
-        rf"(?:then )?(?:puts|put|places|placed|drops|dropped|sets|set|lays|laid|moves|moved|"
-        rf"carries|carried|brings|brought|hangs|hung) (?:it|them)(?: down)? {_WHERE} (?P<y>.+)",
+        rf"{_AGENT} (?:takes|took|picks|picked|grabs|grabbed|lifts|lifted|gets|got|fetches|removes|"
+        rf"removed|pulls|pulled)(?: up)? (?P<x>.+?)(?: (?:out of|from|off|"
+        rf"up) .+?)?,? and (?:then )?(?:puts|put|places|placed|drops|dropped|sets|set|lays|laid|"
+        rf"moves|moved|carries|carried|brings|brought|hangs|hung) (?:it|"
+        rf"them)(?: down)? {_WHERE} (?P<y>.+)",
         _moved,
     ),
 )
 """Tried before sentences are split at `and`."""
 EVENTS_AND_PLACES = rules(
     (
-        r"(?P<x>.+?) (?:is|are|was|were) now (?:stored |located |lying |placed |standing "
-        r")?(?:in|inside|on|at) (?P<y>(?:the |a |an )?[\w -]+)",
+        r"(?P<x>.+?) (?:is|are|was|were) now (?:stored |located |lying |placed |standing )?(?:in|"
+        r"inside|on|at) (?P<y>(?:the |a |an )?[\w -]+)",
         _moved,
     ),
     (r"(?P<x>.+?) (?:is|are|has|was|were) now (?P<p>.+)", _passed),
@@ -110,38 +113,35 @@ EVENTS_AND_PLACES = rules(
         _grouped,
     ),
     (
-        r"(?P<x>.+?) (?:is|was|are|were|stays|remains|sits|lies|stands|rests|hangs|"
-        r"can be found|is located|is placed|is kept|is stored)(?P<no> not)? "
-        r"(?:in|inside|at(?! most| least| first)|on|within|inside of|located in|stored "
-        r"in|placed on|placed in) (?P<y>(?:the |a |an |room |box )?[\w -]+)(?<! "
-        r"time)(?<! on)(?<! off)",
+        r"(?P<x>.+?) (?:is|was|are|were|stays|remains|sits|lies|stands|rests|hangs|can be found|"
+        r"is located|is placed|is kept|is stored)(?P<no> not)? (?:in|inside|at(?! most| least|"
+        r" first)|on|within|inside of|located in|stored in|placed on|placed in) (?P<y>(?:the |a |"
+        r"an |room |box )?[\w -]+)(?<! time)(?<! on)(?<! off)",
         _located,
     ),
     (
         rf"{_AGENT} (?:moves|moved|puts|put|places|placed|carries|carried|brings|brought|takes|"
-        rf"took|transfers|transferred|drops|pushes|pushed|throws|threw) (?P<x>.+?)"
-        rf" (?:from .+? )?{_WHERE} (?P<y>.+)",
+        rf"took|transfers|transferred|drops|pushes|pushed|throws|"
+        rf"threw) (?P<x>.+?) (?:from .+? )?{_WHERE} (?P<y>.+)",
         _moved,
     ),
     (
-        rf"{_AGENT} (?!(?:prefers|compares|listens|speaks|talks|refers|points|leads|connects|"
-        rf"likes|writes|reads|explains|"
-        rf"ordered|told|asked|said|is|was|are|were|has|had)\b)(?:\w{{2,}}s|\w{{2,}}ed|{_PAST}) "
-        rf"(?P<x>(?:the|a|an|his|her|its) [\w -]+?)"
-        r"(?: back)?(?: (?:away )?from .+?)? (?:to|into|onto|over to|inside|in|on) (?P<y>(?:the |"
-        r"a |an |room |dock |shelf |bay )?[\w -]+)",
+        rf"{_AGENT} (?!(?:prefers|compares|listens|speaks|talks|refers|points|leads|connects|likes|"
+        rf"writes|reads|explains|ordered|told|asked|said|is|was|are|were|has|had)\b)(?:\w{{2,}}s|"
+        rf"\w{{2,}}ed|{_PAST}) (?P<x>(?:the|a|an|his|her|its) [\w -]+?)(?: back)?(?: (?:away "
+        rf")?from .+?)? (?:to|into|onto|over to|inside|in|on) (?P<y>(?:the |a |an |room |dock |"
+        rf"shelf |bay )?[\w -]+)",
         _carried,
     ),
     (
-        r"(?P<x>.+?) (?:is|was|gets|has been) (?:moved|relocated|shifted|sent|delivered|returned|"
-        r"shipped|pushed|pulled|dragged|rolled|carried|brought|put|taken|"
+        rf"(?P<x>.+?) (?:is|was|gets|has been) (?:moved|relocated|shifted|sent|delivered|returned|"
+        rf"shipped|pushed|pulled|dragged|rolled|carried|brought|put|taken|"
         rf"transferred)(?: from .+?)? {_WHERE} (?P<y>.+)",
         _moved,
     ),
     (
-        r"(?P<x>.+?) (?:goes|went|walks|walked|drives|drove|moves|moved|travels|"
-        r"travelled|returns|returned|runs|ran) (?:back )?(?:from .+? )?(?:in|into|to|onto) "
-        r"(?P<y>.+)",
+        r"(?P<x>.+?) (?:goes|went|walks|walked|drives|drove|moves|moved|travels|travelled|returns|"
+        r"returned|runs|ran) (?:back )?(?:from .+? )?(?:in|into|to|onto) (?P<y>.+)",
         _moved,
     ),
     (

@@ -42,12 +42,12 @@ _GLUED = re.compile(
 )
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _STAMP = re.compile(
-    r"^\s*(?:\[\s*)?((?:t\s*=\s*\d+(?:\.\d+)?\s*s?)|(?:day \d+,? )?\d{1,2}:\d{2}(?::\d{2})?"
-    r"(?:\s*[ap]m)?)\s*(?:\]|[-\u2013—:|,](?=\s)|\s+)\s*(?=[A-Za-z])"
+    r"^\s*(?:\[\s*)?((?:t\s*=\s*\d+(?:\.\d+)?\s*s?)|(?:day \d+,? "
+    r")?\d{1,2}:\d{2}(?::\d{2})?(?:\s*[ap]m)?)\s*(?:\]|[-\u2013—:|,](?=\s)|\s+)\s*(?=[A-Za-z])"
 )
 _BULLET = re.compile(
-    r"^\s*(?:[-*\u2022>+]+\s+|\(?(?:\d+|[a-h]|i{1,3}|iv|v)\)\s+|\d+\.\s+|#+\s*|"
-    r"(?:step|line|fact|premise|claim|obs|note|p|c)\s*[#-]?\d+\s*[:.)-]\s*)",
+    r"^\s*(?:[-*\u2022>+]+\s+|\(?(?:\d+|[a-h]|i{1,3}|iv|v)\)\s+|\d+\.\s+|#+\s*|(?:step|line|fact|"
+    r"premise|claim|obs|note|p|c)\s*[#-]?\d+\s*[:.)-]\s*)",
     re.IGNORECASE,
 )
 

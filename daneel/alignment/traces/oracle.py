@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 from daneel.alignment.traces.algebra import split_product
+from daneel.alignment.traces.epochs import exclusive_words
 from daneel.alignment.traces.events import GROUP
 from daneel.alignment.traces.formulas import (
     Compare,
@@ -27,7 +28,6 @@ from daneel.alignment.traces.formulas import (
     Prop,
     Whole,
 )
-from daneel.alignment.traces.reader import exclusive_words
 from daneel.errors import MissingExtraError
 
 

@@ -50,8 +50,8 @@ def event_of(phrase: str) -> str:
     while text != shorter:
         text = shorter
         shorter = re.sub(
-            r"\s+(?:(?:must|should|has to|have to|will|can|needs to|does|did|has|had|have) )?"
-            rf"(?:only )?(?:be )?(?:{_HAPPENS})$",
+            rf"\s+(?:(?:must|should|has to|have to|will|can|needs to|does|did|has|had|"
+            rf"have) )?(?:only )?(?:be )?(?:{_HAPPENS})$",
             "",
             text,
         )
@@ -159,8 +159,8 @@ _CLOCK = (
 )
 _IRREGULAR = "|".join(sorted({*IRREGULAR, "was"}, key=len, reverse=True))
 _TURN = (
-    r"starts?|begins?|ends?|finish(?:es)?|started|began|ended|finished|departs?|arrives?|"
-    r"leaves?|opens?|closes?"
+    r"starts?|begins?|ends?|finish(?:es)?|started|began|ended|finished|departs?|arrives?|leaves?|"
+    r"opens?|closes?"
 )
 
 
@@ -180,38 +180,36 @@ def _offset(_: Reading, found: re.Match[str]) -> Formula | None:
 
 TIMES_AND_ORDER = rules(
     (
-        rf"(?P<a>.+?)(?: (?P<va>{_TURN}|is|was|takes place|happened|happens|came|comes))? "
-        rf"(?P<by>\S+ (?:minutes?|hours?|seconds?|days?|weeks?|"
-        rf"months?|years?)) (?P<w>after|before|later than|earlier than) (?:the (?P<of>end|start|"
-        rf"beginning) of )?"
-        rf"(?P<b>.+?)(?: (?P<vb>{_TURN}))?",
+        rf"(?P<a>.+?)(?: (?P<va>{_TURN}|is|was|takes place|happened|happens|came|"
+        rf"comes))? (?P<by>\S+ (?:minutes?|hours?|seconds?|days?|weeks?|months?|"
+        rf"years?)) (?P<w>after|before|later than|earlier than) (?:the (?P<of>end|start|"
+        rf"beginning) of )?(?P<b>.+?)(?: (?P<vb>{_TURN}))?",
         _offset,
     ),
     (
-        r"(?:do|does|did|must|may|can|should) not (?:permitted )?(?P<a>.+?) (?:until|before) "
-        r"(?P<b>.+)",
+        r"(?:do|does|did|must|may|can|should) not (?:permitted )?(?P<a>.+?) (?:until|"
+        r"before) (?P<b>.+)",
         _until,
     ),
     (
-        r"(?P<a>.+? (?:do|does|did|must|may|can|should|is) not (?:permitted )?.+?) (?:until|unless "
-        r"and until|before) (?P<b>.+)",
+        r"(?P<a>.+? (?:do|does|did|must|may|can|should|is) not (?:permitted )?.+?) (?:until|"
+        r"unless and until|before) (?P<b>.+)",
         lambda reader, found: _until_after(found),
     ),
     (
-        r"(?P<a>.+?) (?:runs?|ran|lasts|lasted|goes|went|is|was|is open|takes place|took place|is "
-        r"scheduled) (?:from|between) (?P<t>[\w:.' ]+?) (?:to|until|till|and) (?P<u>[\w:.' ]+)",
+        r"(?P<a>.+?) (?:runs?|ran|lasts|lasted|goes|went|is|was|is open|takes place|took place|"
+        r"is scheduled) (?:from|between) (?P<t>[\w:.' ]+?) (?:to|until|till|and) (?P<u>[\w:.' ]+)",
         lambda _, found: _span(found),
     ),
     (r"never (?P<a>.+?) (?:until|before) (?P<b>.+)", _until),
     (
         rf"(?P<a>.+?) (?P<verb>{_CLOCK}) (?P<how>at|before|after|by|no later than|from|until|for|"
-        r"no earlier than|not before|not after|on|in|around)? ?(?P<t>[\w:.' ]+)",
+        rf"no earlier than|not before|not after|on|in|around)? ?(?P<t>[\w:.' ]+)",
         _clock,
     ),
     (
         rf"(?P<a>.+? (?:was |were )?(?P<verb>\w{{2,}}ed|{_IRREGULAR})) (?P<how>at|before|after|by|"
-        rf"on|in|"
-        r"around) (?P<t>[\w:.' ]+)",
+        rf"on|in|around) (?P<t>[\w:.' ]+)",
         _clock,
     ),
     (r"(?P<a>.+?) (?:at the same time as|simultaneously with|together with) (?P<b>.+)", _same_time),
@@ -224,9 +222,8 @@ TIMES_AND_ORDER = rules(
     (r"(?:first,? )(?P<a>.+?(?:then|after that|followed by|finally|next) .+)", _sequence),
     (r"(?P<a>.+?,? (?:and )?(?:then|followed by) .+)", _sequence),
     (
-        r"(?P<a>.+?) (?:is|was|were|had) (?:over|finished|done|ended|complete) (?:when|before|by "
-        r"the "
-        r"time) (?P<b>.+)",
+        r"(?P<a>.+?) (?:is|was|were|had) (?:over|finished|done|ended|complete) (?:when|before|"
+        r"by the time) (?P<b>.+)",
         _time(-1),
     ),
     (
@@ -237,8 +234,7 @@ TIMES_AND_ORDER = rules(
     (r"before (?P<b>.+?), (?P<a>.+)", _time(-1)),
     (r"(?:after|once) (?P<b>.+?), (?P<a>.+)", _time(1)),
     (
-        rf"(?P<a>.+?){NOT} {_NEAR}(?:before|prior to|ahead of|earlier than|sooner than) "
-        r"(?P<b>.+)",
+        rf"(?P<a>.+?){NOT} {_NEAR}(?:before|prior to|ahead of|earlier than|sooner than) (?P<b>.+)",
         _time(-1),
     ),
     (

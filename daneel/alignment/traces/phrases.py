@@ -14,20 +14,18 @@ _DROPPED = frozenset(
 )
 _OPENERS = re.compile(
     r"^(?:at first|initially|at the (?:start|beginning|end)|in the (?:beginning|end)|eventually|"
-    r"afterwards|as we know|by now|at (?:this|that) point|"
-    r"so|thus|hence|therefore|also|then|next|finally|moreover|furthermore|additionally|"
-    r"however|but|and|because|since|consequently|clearly|obviously|in addition|as a result|"
-    r"as such|in fact|actually|note that|recall that|observe that|notice that|remember that|"
-    r"we (?:also )?(?:know|see|note|observe|find|conclude|deduce|infer|have|are told|learn|"
-    r"can (?:conclude|infer|deduce|see))(?: that)?|"
-    r"(?:it|this) (?:follows|means|implies|is known|is given|is clear|is certain|turns out|"
-    r"is true|is the case|is stated|is a fact|shows|tells us)(?: that)?|"
-    r"nobody (?:doubts|denies)(?: that)?|there is no doubt that|undoubtedly|certainly|of course|"
-    r"everybody knows(?: that)?|in particular|specifically|for example|in other words|"
-    r"(?:given|assume|suppose|let us assume|we assume|let us say)(?: that)?|"
-    r"from (?:this|these|the above)|by assumption|in conclusion|meanwhile|later|"
-    r"according to [\w ]+?,|the (?:log|report|manual|record|operator|sensor)s? "
-    r"(?:says?|states?|shows?|reports?)(?: that)?)\b[,:]?\s+"
+    r"afterwards|as we know|by now|at (?:this|that) point|so|thus|hence|therefore|also|then|next|"
+    r"finally|moreover|furthermore|additionally|however|but|and|because|since|consequently|clearly|"
+    r"obviously|in addition|as a result|as such|in fact|actually|note that|recall that|"
+    r"observe that|notice that|remember that|we (?:also )?(?:know|see|note|observe|find|conclude|"
+    r"deduce|infer|have|are told|learn|can (?:conclude|infer|deduce|see))(?: that)?|(?:it|"
+    r"this) (?:follows|means|implies|is known|is given|is clear|is certain|turns out|is true|"
+    r"is the case|is stated|is a fact|shows|tells us)(?: that)?|nobody (?:doubts|denies)(?: that)?|"
+    r"there is no doubt that|undoubtedly|certainly|of course|everybody knows(?: that)?|"
+    r"in particular|specifically|for example|in other words|(?:given|assume|suppose|let us assume|"
+    r"we assume|let us say)(?: that)?|from (?:this|these|the above)|by assumption|in conclusion|"
+    r"meanwhile|later|according to [\w ]+?,|the (?:log|report|manual|record|operator|"
+    r"sensor)s? (?:says?|states?|shows?|reports?)(?: that)?)\b[,:]?\s+"
 )
 _ADVERBS = re.compile(r"\b(?:still|already|currently|at present|as well|indeed|itself)\b ?")
 _PERMITTED = tuple(

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import re
 
+from daneel.alignment.traces.wording.vocabulary import STATE
 from daneel.alignment.traces.words import IRREGULAR
 
 _THING = (
     r"(?:(?:the|a|an|his|her|their|our|my) (?:(?!(?:is|are|was|were|has|have|had|of|to|in|on|at|"
-    r"and|"
-    r"that|who)\b)[a-z0-9'-]+ ?){1,4}?)"
+    r"and|or|that|who)\b)[a-z0-9'-]+ ?){1,4}?)"
 )
 _SUBJECT = re.compile(
-    rf"(?:^|(?<=if )|(?<=when )|(?<=that )|(?<=, )|(?<=then ))(?P<s>{_THING}|[a-z][a-z'-]*(?: "
-    rf"[a-z]?\d+| [a-z])?"
-    r"(?: and [a-z][a-z'-]*)?)\s*(?=\b(?:is|are|was|were|has|have|had|does|do|did|can|will|may|"
-    r"must|"
-    r"starts?|ends?|lasts?|begins?|weighs?|costs?|holds?|\w+ed|\w{2,}s|"
-    + "|".join(IRREGULAR)
-    + r")\b)"
+    rf"(?:^|(?<=if )|(?<=when )|(?<=that )|(?<=, )|(?<=then ))(?P<s>{_THING}|"
+    rf"[a-z][a-z'-]*(?: [a-z]?\d+| [a-z])?(?: and [a-z][a-z'-]*)?)\s*(?=\b(?:is|are|was|were|has|"
+    rf"have|had|does|do|did|can|will|may|must|starts?|ends?|lasts?|begins?|weighs?|costs?|holds?|"
+    rf"\w+ed|\w{{2,}}s|" + "|".join(IRREGULAR) + r")\b)"
 )
 _NO_SUBJECT = frozenset(
     "it he she they this that there these those what who which we i you one all some no every each "
@@ -32,26 +29,45 @@ _NO_SUBJECT = frozenset(
 )
 _PLEONASTIC = re.compile(
     r"\bit (?:is|was)(?: also| still| now)? (?:not )?(?:true|false|raining|snowing|impossible|"
-    r"possible|clear|known|wrong|"
-    r"correct|certain|untrue|the case|a fact|a mistake|necessary|sunny|dark outside|night|day|"
-    r"morning|noon|midnight|monday|tuesday|wednesday|thursday|friday|saturday|sunday|late|early|"
-    r"\d{1,2}(?::\d\d| ?[ap]m)|so|incorrect)\b|\bit (?:rains|rained|snows|snowed|follows|seems|"
-    r"turns "
-    r"out|takes|took|means|does not rain|did not rain|can not be)\b"
+    r"possible|clear|known|wrong|correct|certain|untrue|the case|a fact|a mistake|necessary|sunny|"
+    r"dark outside|night|day|morning|noon|midnight|monday|tuesday|wednesday|thursday|friday|"
+    r"saturday|sunday|late|early|\d{1,2}(?::\d\d| ?[ap]m)|so|incorrect)\b|\bit (?:rains|rained|"
+    r"snows|snowed|follows|seems|turns out|takes|took|means|does not rain|did not rain|"
+    r"can not be)\b"
 )
 _JOINTS = (
-    r"(, (?:and |but |so |then )?| and | but | because | whenever | if | when | unless | "
-    r"after | before | while | that )"
+    r"(, (?:and |but |so |then )?| and | but | because | whenever | if | when | unless | after |"
+    r" before | while | that )"
 )
 _INDEFINITE = re.compile(
-    r"\b(?:if|when|whenever) (?:a|an|any|someone|anyone|somebody)\b|\b(?:every|each|any|no|"
-    r"whoever|anyone|everyone|nobody|all)\b"
+    r"\b(?:if|when|whenever) (?:a|an|any|someone|anyone|somebody)\b|\b(?:every|each|any|no|whoever|"
+    r"anyone|everyone|nobody|all)\b"
 )
 _PRONOUN = re.compile(
     r"(?<!of )\b(he|she|it|they|him|her(?=$|[ ,]+(?:the|a|an|\d|and|to)\b)|the latter|this one)\b"
 )
 _OBJECT = r"\b(?:the|a|an|his|her) [\w-]+.*\b(?:the|a|an|his|her) [\w-]+"
 _PERSONAL = ("he", "she", "him", "her")
+
+
+_IT_WAS = re.compile(r"it (?:is|was) (?:not )?(?:either )?(?P<who>[\w', -]+)")
+_ONE_OF = re.compile(r"\bof ((?:[\w' -]+, )*[\w' -]+,? and (?:the |an? )?[\w'-]+)")
+_LISTED = re.compile(r",\s*(?:and |or )?| and | or ")
+_BEFORE = re.compile(r"^.*\b(?:either|of|it is not|it was not|it is|it was) ")
+_SAID = re.compile(r"^(?!it\b).*\b(?:is|are|was|were|has|have|had|can|will|may|must)\b.* or ")
+_ARTICLE = re.compile(r"^(?:the|an?) ")
+
+
+def _alternatives(text: str) -> set[str]:
+    """Who is named as one of several: in `the cook or the gardener`, in `one of A, B and C`."""
+    found: set[str] = set()
+    for listed in [text] if " or " in text else _ONE_OF.findall(text):
+        if _SAID.match(listed):
+            continue  # what something is, one way or the other
+        *items, last = _LISTED.split(listed)
+        found |= {_ARTICLE.sub("", _BEFORE.sub("", item)) for item in items}
+        found |= set(_ARTICLE.sub("", last).split()[:1])
+    return {item for item in found if item and not re.fullmatch(STATE, item)}
 
 
 class References:
@@ -63,9 +79,15 @@ class References:
         self._thing: str | None = None
         self._several: str | None = None
         self._here = False
+        self._candidates: set[str] = set()
 
     def resolved(self, text: str) -> str:
         """A sentence in lower case with its pronouns replaced, and its subjects remembered."""
+        self._candidates |= _alternatives(text)
+        if (it := _IT_WAS.fullmatch(text)) is not None:
+            named = {_ARTICLE.sub("", item) for item in _LISTED.split(it["who"])}
+            if named <= self._candidates:
+                return text  # who it was of those, not what the last subject is
         parts = re.split(_JOINTS, text)
         found: list[str] = []
         for part in parts:

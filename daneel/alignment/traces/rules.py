@@ -17,11 +17,15 @@ LONGEST = 8
 BE = r"(?:is|are|was|were|must be|has to be|will be|becomes|remains|stays)"
 BOUND = (
     r"(?P<bound>at least|at most|no more than|no less than|no fewer than|not more than|"
-    r"not less than|up to|more than|less than|fewer than|greater than|over|under|exactly|"
-    r"precisely|equal to|only|just|above|below|beyond|not)?"
+    r"not less than|not fewer than|up to|more than|less than|fewer than|greater than|over|under|"
+    r"exactly|precisely|equal to|only|just|above|below|beyond|not)?"
 )
 NOT = r"(?P<no> not)?"
 AMOUNT = r"(?P<n>\$?-?[\d.,]+|[a-z]+(?:-[a-z]+)?|a dozen)"
+DONE = r"(?:\w{2,}ed|" + "|".join(sorted(IRREGULAR, key=len, reverse=True)) + r")"
+"""A verb in the past, or its participle."""
+NAME = r"(?:the |a |an )?[\w'-]+(?: [\w'-]+){0,2}?"
+"""Of three words at most, with an article or without."""
 UNIT = "|".join(sorted(UNITS, key=len, reverse=True))
 
 
@@ -64,8 +68,8 @@ class Reading(Protocol):
         """So many more, or fewer, of a kind are there from now on."""
         ...
 
-    asked: str | None
-    """What the last alternatives are about: `stole the ring`."""
+    asked: list[tuple[frozenset[str], str]]
+    """Who may have done what: the names in sentences with `or`, and `stole the ring`."""
     told: dict[str, str]
     """Who said what."""
     implied: dict[Prop, Formula]
@@ -121,6 +125,7 @@ def relation(bound: str | None) -> Relation:
     """What `at least` and its like mean; nothing is `exactly`."""
     known: dict[str, Relation] = {
         "at least": ">=", "no less than": ">=", "no fewer than": ">=", "not less than": ">=",
+        "not fewer than": ">=",
         "at most": "<=", "no more than": "<=", "not more than": "<=", "up to": "<=",
         "more than": ">", "greater than": ">", "over": ">", "less than": "<", "fewer than": "<",
         "under": "<", "not": "!=", "above": ">", "beyond": ">", "below": "<",
@@ -179,8 +184,8 @@ def quantity(dimension: str, thing: str) -> Linear | None:
 
 
 _NO_ITEM = re.compile(
-    r"\b(?:is|are|was|were|has|have|had|does|do|did|can|will|may|must|not|than|as|together|"
-    r"before|after|then|who|that|which|if|when|between)\b"
+    r"\b(?:is|are|was|were|has|have|had|does|do|did|can|will|may|must|not|than|as|together|before|"
+    r"after|then|who|that|which|if|when|between)\b"
 )
 
 

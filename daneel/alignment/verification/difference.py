@@ -11,6 +11,8 @@ Sound for the new network as it is deployed: its own float32 rounding is added t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -20,6 +22,7 @@ from daneel.alignment.verification.graph import (
     Concat,
     Gather,
     Graph,
+    Node,
     Product,
     Sum,
 )
@@ -39,31 +42,43 @@ def difference_bounds(old: Graph, new: Graph, box: Interval) -> Tensor | None:
     apart = [torch.zeros_like(wide.low)]
     for index, (was, node) in enumerate(zip(old.nodes[1:], new.nodes[1:], strict=True), start=1):
         sources = [apart[source] for source in node.sources]
-        match node:
-            case Affine():
-                assert isinstance(was, Affine)
-                moved = (node.weight - was.weight).abs()
-                size = before[node.sources[0]].magnitude
-                found = sources[0] @ node.magnitude.T + size @ moved.T
-                found = found + (node.bias - was.bias).abs()
-            case Gather():
-                found = sources[0][:, node.index]
-            case Sum():
-                found = torch.stack(sources).sum(0)
-            case Concat():
-                found = torch.cat(sources, 1)
-            case Apply():
-                if node.function.steepest is None:
-                    return None
-                found = sources[0] * node.function.steepest
-                if node.function.allowance:
-                    found = found + node.function.allowance * (1 + after[index].magnitude)
-            case Product():
-                left, right = node.sources
-                found = after[left].magnitude * sources[1] + before[right].magnitude * sources[0]
-            case _:
-                raise AssertionError(node)
+        if isinstance(node, Apply):
+            if node.function.steepest is None:
+                return None
+            found = sources[0] * node.function.steepest
+            if node.function.allowance:
+                found = found + node.function.allowance * (1 + after[index].magnitude)
+        else:
+            found = _passed_on(was, node, sources, before, after)
         room = slack(new, node, [after[source] for source in node.sources])
         found = found * (1 + 1e-9)
         apart.append(found if room is None else found + 2 * room)
     return apart[-1]
+
+
+def _passed_on(
+    was: Node,
+    node: Node,
+    sources: Sequence[Tensor],
+    before: Sequence[Interval],
+    after: Sequence[Interval],
+) -> Tensor:
+    """How far a node that applies no function can move, from how far its sources can."""
+    match node:
+        case Affine():
+            assert isinstance(was, Affine)
+            moved = (node.weight - was.weight).abs()
+            size = before[node.sources[0]].magnitude
+            found = sources[0] @ node.magnitude.T + size @ moved.T
+            return found + (node.bias - was.bias).abs()
+        case Gather():
+            return sources[0][:, node.index]
+        case Sum():
+            return torch.stack(list(sources)).sum(0)
+        case Concat():
+            return torch.cat(list(sources), 1)
+        case Product():
+            left, right = node.sources
+            return after[left].magnitude * sources[1] + before[right].magnitude * sources[0]
+        case _:
+            raise AssertionError(node)

@@ -244,7 +244,9 @@ def _constant(reading: Reading, node: Any, arguments: Sequence[Any]) -> Sequence
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", reading.opset)])
     given = {name: reading.values[name] for name in names}
-    return ReferenceEvaluator(model).run(None, given)  # type: ignore[return-value]
+    found = ReferenceEvaluator(model).run(None, given)
+    assert isinstance(found, list)
+    return found
 
 
 def onnx_replay(path: str | Path) -> Replay:
@@ -253,17 +255,7 @@ def onnx_replay(path: str | Path) -> Replay:
     Raises:
         MissingExtraError: The package onnxruntime is not installed.
     """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingExtraError(
-            "The package onnxruntime is not installed. Expected it for running ONNX files. "
-            "Type `pip install 'daneel[verify]'`."
-        ) from error
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
-    settings.log_severity_level = 3
-    session = onnxruntime.InferenceSession(onnx_bytes(path), settings)
+    session = _session(path)
     inputs = session.get_inputs()
     shapes = [[n if isinstance(n, int) and n > 0 else 1 for n in item.shape] for item in inputs]
     whole = [math.prod(shape) for shape in shapes]
@@ -286,6 +278,21 @@ def onnx_replay(path: str | Path) -> Replay:
         return torch.from_numpy(np.stack(found).astype(np.float64))
 
     return run
+
+
+def _session(path: str | Path) -> Any:
+    """The model in onnxruntime, on one thread."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError(
+            "The package onnxruntime is not installed. Expected it for running ONNX files. "
+            "Type `pip install 'daneel[verify]'`."
+        ) from error
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
+    settings.log_severity_level = 3
+    return onnxruntime.InferenceSession(onnx_bytes(path), settings)
 
 
 def _first(value: Any, batch: int) -> NDArray[Any]:

@@ -1,8 +1,8 @@
 """Worlds of a fourth generator, written after the finder was mended on the third (T-61).
 
 Warehouses, lessons, flights, diets, dice, elections, gears, aquaria, alibis, passwords: a first
-meeting once more, and the last one. The finder was not mended on what it missed here; the tests of
-its own changed two words of it after the record.
+meeting once more, and what was found then is recorded as held out. The finder knows more since; on
+these worlds it is no longer a stranger.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from daneel.evaluation.bench.inside import Options, figure
 from daneel.evaluation.evidence import Evidence
 
 ROW = "T-61 contradictions"
+SUBJECT = "first generator (built with)"
 
 
 @dataclass(frozen=True)
@@ -198,37 +199,10 @@ def measure(options: Options) -> list[Evidence]:
         alarms += bool(report.conflicts)
         unread, steps = unread + len(report.unread), steps + report.steps
     details = {"traces of each sort": count, "missed by kind": missed}
+    share = [100 * found / count, 100 * alarms / count, 100 * named / count, 100 * unread / steps]
     return [
-        figure(
-            ROW,
-            "contradictions found",
-            "first generator (built with)",
-            100 * found / count,
-            "%",
-            80,
-            details=details,
-        ),
-        figure(
-            ROW,
-            "false alarms",
-            "first generator (built with)",
-            100 * alarms / count,
-            "%",
-            5,
-            "lower",
-        ),
-        figure(
-            ROW,
-            "conflict names the injected step",
-            "first generator (built with)",
-            100 * named / count,
-            "%",
-        ),
-        figure(
-            ROW,
-            "steps that could not be read",
-            "first generator (built with)",
-            100 * unread / steps,
-            "%",
-        ),
+        figure(ROW, "contradictions found", SUBJECT, share[0], "%", 80, details=details),
+        figure(ROW, "false alarms", SUBJECT, share[1], "%", 5, "lower"),
+        figure(ROW, "conflict names the injected step", SUBJECT, share[2], "%"),
+        figure(ROW, "steps that could not be read", SUBJECT, share[3], "%"),
     ]

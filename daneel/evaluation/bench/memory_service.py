@@ -142,9 +142,9 @@ def _pair(store: RemoteMemory, asker: Asker, query: Vectors) -> tuple[float, flo
 class Asker:
     """A GraphQL client on one kept connection, in the standard library."""
 
-    QUERY = """query($q: Base64!) {
-      search(collection: "rows", queries: $q, dim: %d, k: %d) { ids scores metadata }
-    }""" % (DIM, K)  # noqa: UP031 - braces are GraphQL's
+    QUERY = f"""query($q: Base64!) {{
+      search(collection: "rows", queries: $q, dim: {DIM}, k: {K}) {{ ids scores metadata }}
+    }}"""
 
     def __init__(self, address: str) -> None:
         """Connect to `http://HOST:PORT/graphql`."""

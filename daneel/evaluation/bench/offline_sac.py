@@ -45,7 +45,8 @@ def learn(
 
 def fill(model: SAC, logs: Any) -> None:
     """Puts every logged transition into the algorithm's replay."""
-    space: spaces.Box = model.action_space  # type: ignore[assignment]
+    space = model.action_space
+    assert isinstance(space, spaces.Box)
     for obs, action, reward, over, following in _transitions(logs):
         scaled = 2 * (action - space.low) / (space.high - space.low) - 1
         replay = model.replay_buffer

@@ -113,13 +113,7 @@ def read_logs(
         LogError: There is nothing, or something does not fit; the message says what and where.
         MemoryBudgetError: It does not fit in memory.
     """
-    found: list[LoggedEpisode] = []
-    for path in map(Path, paths):
-        layout = _layout(path)
-        for index, episode in enumerate(layout.episodes(path)):
-            if len(episode):
-                where = f"{path} ({layout.NAME}), episode {index}"
-                found.append(fitted(episode, observation, action, where))
+    found = list(_episodes(paths, observation, action))
     named = ", ".join(paths)
     if not found:
         raise LogError(
@@ -151,6 +145,18 @@ def read_logs(
         high={key: np.max([one.obs[key].max(0) for one in found], 0) for key in vectors},
         sha256=_digest(found),
     )
+
+
+def _episodes(
+    paths: Sequence[str], observation: spaces.Dict, action: spaces.Space[Any]
+) -> Iterator[LoggedEpisode]:
+    """Every episode that holds something, in the order of the paths."""
+    for path in map(Path, paths):
+        layout = _layout(path)
+        for index, episode in enumerate(layout.episodes(path)):
+            if len(episode):
+                where = f"{path} ({layout.NAME}), episode {index}"
+                yield fitted(episode, observation, action, where)
 
 
 def _layout(path: Path) -> Layout:

@@ -6,6 +6,7 @@ import pytest
 
 from daneel.alignment.traces import ReasoningDebugger
 from daneel.errors import ConfigError
+from tests.alignment.traces.judged import clash, fit
 
 pytest.importorskip("z3", reason="z3 is not installed (extra verify)")
 
@@ -180,3 +181,129 @@ def test_what_is_left_is_what_was_there_less_what_went() -> None:
     began = ["There were 9 nuts in the bowl.", "2 of them were eaten."]
     assert ReasoningDebugger().debug([*began, "8 nuts are left."]).conflicts
     assert ReasoningDebugger().debug([*began, "7 nuts are left."]).consistent is True
+
+
+@pytest.mark.parametrize(
+    ("bound", "allowed", "beyond"),
+    [
+        ("n is no more than m.", ("n is 3.", "m is 5."), ("n is 6.", "m is 5.")),
+        ("n is no less than m.", ("n is 5.", "m is 3."), ("n is 2.", "m is 3.")),
+        ("n is no fewer than m.", ("n is 5.", "m is 3."), ("n is 2.", "m is 3.")),
+        ("n is no more than 5.", ("n is 3.",), ("n is 6.",)),
+        ("n is no greater than 5.", ("n is 3.",), ("n is 6.",)),
+        ("n is not more than m.", ("n is 3.", "m is 5."), ("n is 6.", "m is 5.")),
+        ("n is at most m.", ("n is 3.", "m is 5."), ("n is 6.", "m is 5.")),
+        ("n + 1 is at least m.", ("n is 5.", "m is 3."), ("n is 3.", "m is 5.")),
+        ("Ann has no more nuts than Ben.", ("Ann has 3 nuts.", "Ben has 5 nuts."),
+         ("Ann has 6 nuts.", "Ben has 5 nuts.")),
+        ("Ann has no fewer nuts than Ben.", ("Ann has 6 nuts.", "Ben has 5 nuts."),
+         ("Ann has 3 nuts.", "Ben has 5 nuts.")),
+        ("The box is no larger than the crate.", ("The box is smaller than the crate.",),
+         ("The box is larger than the crate.",)),
+        ("The crate weighs no more than the box.", ("The crate is lighter than the box.",),
+         ("The crate is heavier than the box.",)),
+        ("No more than one of A, B and C is open.", ("A is open.", "B is closed."),
+         ("A is open.", "B is open.")),
+        ("No fewer than two of A, B and C are open.", ("A is open.", "B is closed."),
+         ("A is closed.", "B is closed.")),
+    ],
+)  # fmt: skip
+def test_a_bound_is_no_equality(
+    bound: str, allowed: tuple[str, ...], beyond: tuple[str, ...]
+) -> None:
+    """A bound is no equality: what is within it fits, what is beyond it does not."""
+    assert fit(bound, *allowed) and clash(bound, *beyond)
+
+
+@pytest.mark.parametrize(
+    "denial",
+    [
+        "It is impossible that the door is open.",
+        "It was impossible that the door is open.",
+        "It was false that the door is open.",
+        "That the door is open is impossible.",
+        "That the door is open is out of the question.",
+    ],
+)
+def test_what_is_impossible_is_not_so(denial: str) -> None:
+    """What is impossible is not so."""
+    assert clash(denial, "The door is open.") and fit(denial, "The door is closed.")
+
+
+@pytest.mark.parametrize("judged", ["possible", "likely", "unknown", "not impossible", "doubtful"])
+def test_what_may_be_so_denies_nothing(judged: str) -> None:
+    """What may be so denies nothing, and its opposite neither."""
+    assert not clash(f"It is {judged} that the door is open.", "The door is closed.")
+    assert not clash(f"It is {judged} that the door is open.", "The door is open.")
+
+
+@pytest.mark.parametrize(
+    "went", ["2 nuts were eaten.", "2 nuts have been sold.", "2 nuts were removed."]
+)
+def test_what_was_eaten_is_there_no_longer(went: str) -> None:
+    """What was eaten is there no longer, named or not."""
+    assert fit("There were 9 nuts.", went, "7 nuts are left.")
+    assert clash("There were 9 nuts.", went, "8 nuts are left.")
+
+
+def test_what_came_is_there_too() -> None:
+    """What was added is there too."""
+    assert clash("There were 9 nuts.", "3 nuts were added.", "11 nuts are left.")
+    assert fit("There were 9 nuts.", "3 nuts were added.", "12 nuts are left.")
+
+
+def test_what_is_in_a_state_is_there_still() -> None:
+    """What broke or is taken is there still, and what is left may have lost more than is known."""
+    assert not clash("There are 30 seats.", "20 seats are taken.", "There are 30 seats.")
+    assert not clash("There were 9 nuts.", "2 nuts broke.", "There are 9 nuts.")
+    assert not clash("There were 9 nuts.", "The squirrel had a feast.", "7 nuts are left.")
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who opened the door?",
+        "Who opened the door",
+        "Which guard opened the door?",
+        "Where did Ann put the cup?",
+        "Is the door open?",
+        "The door is open, isn't it?",
+        "Nobody knows who opened the door.",
+        "They ask who opened the door.",
+    ],
+)
+def test_questions_claim_nothing(question: str) -> None:
+    """Questions claim nothing, and nothing happens in them."""
+    assert not clash(question, "The door is closed.")
+    assert clash("The door is closed.", question, "The door is open.")
+
+
+def test_a_question_ends_where_its_mark_stands() -> None:
+    """What follows a question in the same step is a claim again."""
+    assert clash("Who was here? The door is closed.", "The door is open.")
+
+
+@pytest.mark.parametrize(
+    "alternatives",
+    [
+        "It was the cook or the gardener.",
+        "It was either the cook or the gardener.",
+        "The cook or the gardener stole the ring.",
+        "Either the cook or the gardener stole the ring.",
+        "Exactly one of the cook and the gardener stole the ring.",
+    ],
+)
+def test_who_it_was_is_one_of_those_who_were_named(alternatives: str) -> None:
+    """Who it was is one of those who were named, whatever was spoken of before and between."""
+    told = ["The ring was in the safe.", alternatives, "The lamp or the fan is broken."]
+    assert clash(*told, "It was not the cook.", "It was not the gardener.")
+    assert not clash(*told, "It was not the cook.", "It was the gardener.")
+
+
+def test_a_list_of_who_it_was() -> None:
+    """A list of who it was; nobody of a list is neither."""
+    told = ["It was Ann, Ben or Kim.", "It was not Ann.", "It was not Ben."]
+    assert clash(*told, "It was not Kim.") and fit(*told, "It was Kim.")
+    assert clash("It was not Ann or Ben.", "It was Ben.")
+    ball = ["The ball was red or blue.", "It was not red."]
+    assert clash(*ball, "It was not blue.") and fit(*ball, "It was blue.")

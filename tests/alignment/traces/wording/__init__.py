@@ -1,0 +1,1 @@
+"""Mirrors daneel/alignment/traces/wording."""

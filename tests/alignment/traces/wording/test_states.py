@@ -1,0 +1,36 @@
+"""Wording: states."""
+
+from __future__ import annotations
+
+import pytest
+
+from daneel.alignment.traces.wording import rewritten
+
+READ = [
+    ("the pump is out of order", "the pump is broken"),
+    ("the pump is functional", "the pump is working"),
+    ("the fan has been switched off", "the fan is off"),
+    ("the fan is powered", "the fan is on"),
+    ("the gate is ajar", "the gate is open"),
+    ("the tank is filled up", "the tank is full"),
+    ("the cart is stationary", "the cart is not moving"),
+    ("the test was a success", "the test passed"),
+    ("the price dropped", "the price did not rise"),
+    ("the price went up", "the price rose"),
+]
+LEFT = [
+    "ann dropped the cup",
+    "the cable is connected to the wall",
+]
+
+
+@pytest.mark.parametrize(("said", "meant"), READ)
+def test_it_is_read_in_the_words_of_the_rules(said: str, meant: str) -> None:
+    """States that have an opposite, in its words."""
+    assert rewritten(said) == meant
+
+
+@pytest.mark.parametrize("said", LEFT)
+def test_what_says_something_else_stays_as_it_is(said: str) -> None:
+    """What is done to a thing is no state of it."""
+    assert rewritten(said) == said
