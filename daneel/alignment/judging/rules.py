@@ -3,7 +3,8 @@
 A rule adds a correction to the judge's own logit: kernel logistic regression (Zhu and Hastie 2005)
 in the space in which the heads read, embedding and marks. Its basis are the requests that it was
 learned from and the safe ones nearest to them, so far from both it is the same for all and the
-judge's own logit decides (`fitting`). Harm of a reading x, with l the judge's own logit and z_j the basis:
+judge's own logit decides (`fitting`). Harm of a reading x, with l the judge's own logit and z_j the
+basis:
 
     g(x) = l(x) + b + sum_j a_j k(z_j, x)      k(z, x) = exp(-(1 - likeness(z, x)) / width)
 
