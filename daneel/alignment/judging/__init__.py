@@ -26,7 +26,7 @@ from daneel.alignment.judging.critic import (
     Trajectory,
 )
 from daneel.alignment.judging.deliberation import DeliberationConfig, DeliberativeAligner
-from daneel.alignment.judging.iterate import IterAlign, IterConfig, RuledLayer, red_team
+from daneel.alignment.judging.iterate import IterAlign, IterConfig, red_team
 from daneel.alignment.judging.oversight import MultiStageOversight, Outcome, Shield
 from daneel.alignment.judging.providers import Provider, ProviderLayer
 from daneel.alignment.judging.record import (
@@ -37,7 +37,10 @@ from daneel.alignment.judging.record import (
     Scene,
     SceneObject,
 )
+from daneel.alignment.judging.remembered import Read, Readings
+from daneel.alignment.judging.ruled import RuledLayer
 from daneel.alignment.judging.rules import Rule
+from daneel.alignment.judging.safe_set import SafeSet
 from daneel.alignment.judging.text import TextLayer
 
 __all__ = [
@@ -61,10 +64,13 @@ __all__ = [
     "Provenance",
     "Provider",
     "ProviderLayer",
+    "Read",
+    "Readings",
     "Record",
     "RecordError",
     "Rule",
     "RuledLayer",
+    "SafeSet",
     "Scene",
     "SceneObject",
     "Shield",

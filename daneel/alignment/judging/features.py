@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from daneel.alignment.judging import minilm
-from daneel.alignment.judging.rules import stem
 from daneel.errors import MissingExtraError
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -59,6 +58,14 @@ def marks(texts: Sequence[str]) -> sparse.csr_matrix:
     words = [WORD.findall(text.lower()) for text in texts]
     blocks = [_hashed([kind(each) for each in words], size) for kind, size in kinds]
     return sparse.csr_matrix(sparse.hstack(blocks))
+
+
+def stem(word: str) -> str:
+    """Cut the endings of English inflection; crude, and the same for all."""
+    for ending in ("ations", "ation", "ings", "ing", "ers", "er", "ies", "es", "ed", "s", "e", "y"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)]
+    return word
 
 
 def _hashed(found: Sequence[set[str]], size: int) -> sparse.csr_matrix:

@@ -1,65 +1,90 @@
-"""Rules in words: which combinations of words a request must not have.
+"""Rules by likeness: what is close to a request that was missed is refused.
 
-A rule is a conjunction of word groups ("one of make, build, construct AND one of bomb, grenade").
-`combinations` lists the rules that a missed request could have: the grammar that IterAlign
-searches (see `iterate`).
+A rule adds a correction to the judge's own logit: kernel logistic regression (Zhu and Hastie 2005)
+in the space in which the heads read, embedding and marks. Its basis are the requests that it was
+learned from and the safe ones nearest to them, so far from both it is the same for all and the
+judge's own logit decides (`fitting`). Harm of a reading x, with l the judge's own logit and z_j the
+basis:
+
+    g(x) = l(x) + b + sum_j a_j k(z_j, x)      k(z, x) = exp(-(1 - likeness(z, x)) / width)
+
+A rule matches where g reaches its threshold. The threshold comes from safe requests that were held
+out of the fit (`iterate`).
+
+Legend: R readings, M requests of the basis.
 """
 
 from __future__ import annotations
 
-import itertools
-import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
-COMMON = frozenset(
-    "a about after all am an and any are as at be because been before but by can could do does "
-    "for from get give had has have he her him his how i if in into is it its just like make me "
-    "more my need no not of on one or other our out people please provide should so some someone "
-    "step such tell than that the their them then there these they this to up us use want was way "
-    "we were what when where which while who will with without would write you your instructions "
-    "guide explain describe create develop show teach help best tutorial detailed".split()
-)
-"""Words that say nothing of what is asked; no rule is made of them alone."""
-WORD = re.compile(r"[a-z]{3,}")
-LONGEST_RULE = 3
-"""Stems of a rule."""
+import numpy as np
+from numpy.typing import NDArray
+
+from daneel.alignment.judging.features import USE_DIM
+from daneel.alignment.judging.remembered import Seen
+
+KINDS = 3
+"""Of marks; the rows of each have unit length."""
 
 
 @dataclass(frozen=True)
+class Learnt:
+    """A request that a rule was learned from."""
+
+    text: str
+    """The reading that asks for the harm."""
+    clause: str
+    """Clause that it breaks."""
+    missed: bool
+    """Whether it was missed; otherwise it was refused, but narrowly."""
+
+
+@dataclass(frozen=True, eq=False)
 class Rule:
-    """Refuse what has all of these word stems."""
+    """Refuse what is as close to missed requests as the threshold says."""
 
     id: str
     """Short name that traces cite."""
-    stems: tuple[str, ...]
-    """Each must begin a word of the request."""
     clause: str
-    """Clause of the constitution that it serves."""
+    """Most frequent clause of what it covers."""
+    examples: tuple[Learnt, ...]
+    """What it was learned from; the first rows of the basis."""
+    basis: Seen
+    """M requests: the examples and the safe requests nearest to them."""
+    weights: NDArray[np.float64]
+    """a and then b, `[M + 1]`."""
+    width: float
+    """Of the kernel."""
+    threshold: float
+    """From here on g is refused."""
 
-    def matches(self, text: str) -> bool:
-        """Tell whether a text has every stem."""
-        found = stems_of(text)
-        return all(stem in found for stem in self.stems)
+    def scores(self, seen: Seen) -> NDArray[np.float64]:
+        """How far g of each reading is above the threshold, `[R]`; from 0 on the rule matches."""
+        near = kernel(seen, self.basis, self.width)
+        return seen.logits + near @ self.weights[:-1] + self.weights[-1] - self.threshold
+
+    def nearest(self, seen: Seen) -> Learnt:
+        """The example that the first of some readings is most like."""
+        count = len(self.examples)
+        near = likeness(seen.rows([0]), self.basis.rows(range(count)))
+        return self.examples[int(near[0].argmax())]
 
 
-@lru_cache(maxsize=65536)
-def stems_of(text: str) -> frozenset[str]:
-    """Stems of the words of a text that say what is asked."""
-    return frozenset(stem(word) for word in WORD.findall(text.lower()) if word not in COMMON)
+def likeness(these: Seen, those: Seen) -> NDArray[np.float64]:
+    """Mean of the cosines of both embeddings and of the marks, `[R, R']`."""
+    found = np.asarray((these.marked @ those.marked.T).todense()) / KINDS
+    for part in (slice(None, USE_DIM), slice(USE_DIM, None)):
+        found += _unit(these.embedded[:, part]) @ _unit(those.embedded[:, part]).T
+    return found / 3
 
 
-def stem(word: str) -> str:
-    """Cut the endings of English inflection; crude, and the same for all."""
-    for ending in ("ations", "ation", "ings", "ing", "ers", "er", "ies", "es", "ed", "s", "e", "y"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
-    return word
+def kernel(these: Seen, those: Seen, width: float) -> NDArray[np.float64]:
+    """`exp(-(1 - likeness) / width)`, `[R, R']`."""
+    return np.exp((likeness(these, those) - 1) / width)
 
 
-def combinations(stems: Iterable[str]) -> Iterator[tuple[str, ...]]:
-    """Stems of every rule that a text with these stems matches: one stem, pairs, triples."""
-    ordered = sorted(stems)
-    for size in range(1, LONGEST_RULE + 1):
-        yield from itertools.combinations(ordered, size)
+def _unit(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Rows of length one; rows of nothing stay as they are."""
+    wide = rows.astype(np.float64)
+    return wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12)

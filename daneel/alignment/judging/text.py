@@ -1,7 +1,7 @@
 """The text layer: harm that the words of an instruction show, read through its disguises.
 
 Every reading of an instruction (`normalise.readings`) is scored by the shipped heads, and the worst
-one counts, so words that are added around a request cannot lower its score. `iterate.RuledLayer`
+one counts, so words that are added around a request cannot lower its score. `ruled.RuledLayer`
 puts rules on top. The layer sees words only: a hazard that lies in the scene or the plan is for
 other layers.
 """
