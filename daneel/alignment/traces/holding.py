@@ -96,8 +96,10 @@ HOLDING = rules(
         _filled,
     ),
     (
+        # what is carried somewhere is an event; what one has may be a key to a room
         rf"(?P<who>{NAME}) (?:(?:is|are|was|does|do|did) )?(?P<no>not )?(?:has|have|holds|holding|"
-        rf"carries|carrying|owns) (?P<x>(?:the|his|her) [\w -]+?)(?: now)?",
+        rf"owns|(?:carries|carrying)(?!.* (?:to|into|onto|from) )) "
+        rf"(?P<x>(?:the|his|her) [\w -]+?)(?: now)?",
         _has,
     ),
     (

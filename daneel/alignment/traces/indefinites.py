@@ -7,7 +7,7 @@ import re
 from daneel.alignment.traces.formulas import Every, Formula, HowMany, Joined, Not
 from daneel.alignment.traces.phrases import name, number
 from daneel.alignment.traces.rules import DONE, NAME, Reading, rules
-from daneel.alignment.traces.words import NUMBERS
+from daneel.alignment.traces.words import EVENTS, NUMBERS
 
 
 def _only(reader: Reading, found: re.Match[str]) -> Formula | None:
@@ -53,10 +53,12 @@ def _pair_count(_: Reading, found: re.Match[str]) -> Formula | None:
 
 
 _SMALL = "|".join(sorted((w for w in NUMBERS if w.isalpha() and w != "no"), key=len, reverse=True))
+_ACTS = "|".join((*EVENTS, "turn(?:s|ed)", "switch(?:es|ed)"))
+"""What somebody does to a thing changes the thing; who it was does not matter (`events`)."""
 INDEFINITE = rules(
     (
-        rf"(?:someone|somebody|something) (?P<p>(?!who|that|else|with|in)(?:is|has|can|{DONE}|"
-        rf"\w+s)\b.*)",
+        rf"(?:someone|somebody|something) (?P<p>(?!who|that|else|with|in|{_ACTS})(?:is|has|can|"
+        rf"{DONE}|\w+s)\b.*)",
         lambda _, found: Every((), found["p"], True, True),
     ),
     (

@@ -27,3 +27,13 @@ def test_who_holds_something_is_not_empty() -> None:
     """Who holds something is not empty."""
     assert clash("The gripper is holding a cup.", "The gripper is empty.")
     assert clash("To open the safe you need a key.", "Ann can open the safe.", "Ann has no key.")
+
+
+def test_what_is_carried_somewhere_has_moved() -> None:
+    """To carry the drill to the workshop is an event; to have the key to the workshop is none."""
+    assert clash(
+        "The drill is in the attic.",
+        "The robot carries the drill to the workshop.",
+        "The drill is in the attic.",
+    )
+    assert fit("Ann has the key to the workshop.", "Ben carries the lamp.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.alignment.traces.judged import clash
+from tests.alignment.traces.judged import clash, fit
 
 pytest.importorskip("z3", reason="z3 is not installed (extra verify)")
 
@@ -30,3 +30,10 @@ def test_one_of_two_counts_when_both_are_named() -> None:
     assert clash(one, "Lamp 1 is on.", "Lamp 2 is on.")
     assert not clash(one, "Lamp 1 is on.", "Lamp 2 is off.")
     assert not clash(one, "Lamp 1 is off.")
+
+
+def test_what_somebody_does_changes_the_thing() -> None:
+    """Somebody switches the heater on: it is on, whoever it was."""
+    assert clash("The heater is off.", "Somebody turns on the heater.", "The heater is still off.")
+    assert fit("The heater is off.", "Somebody turns on the heater.", "The heater is on.")
+    assert clash("The door is open.", "Someone closes the door.", "The door is open.")
