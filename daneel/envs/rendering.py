@@ -13,10 +13,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import mujoco as _mujoco
 import numpy as np
 
 from daneel.errors import RenderError
+
+INSTALL = "sudo apt-get install -y libegl1 libgl1-mesa-dri libosmesa6"
+"""The line that brings both off-screen OpenGL libraries to Debian and Ubuntu."""
+
+try:
+    import mujoco as _mujoco
+except Exception as error:  # PyOpenGL raises AttributeError for a library that is not there
+    if not os.environ.get("MUJOCO_GL"):
+        raise
+    raise RenderError(
+        f"MuJoCo cannot be loaded with MUJOCO_GL={os.environ['MUJOCO_GL']} ({error}). Expected "
+        f"'egl', 'osmesa' or 'glfw', and its OpenGL library installed. Type `unset MUJOCO_GL`, or "
+        f"`{INSTALL}`."
+    ) from error
 
 mujoco: Any = _mujoco
 """The bindings are compiled and carry no types."""
@@ -24,9 +37,6 @@ mujoco: Any = _mujoco
 MjModel = Any
 MjData = Any
 MjvCamera = Any
-
-INSTALL = "sudo apt-get install -y libegl1 libgl1-mesa-dri libosmesa6"
-"""The line that brings both off-screen OpenGL libraries to Debian and Ubuntu."""
 
 _PROBE = "from mujoco.{0} import GLContext; GLContext(8, 8).make_current()"
 _BACKENDS = ("egl", "osmesa")

@@ -275,9 +275,9 @@ def test_overflow_is_refused_even_inside_a_sum() -> None:
     x = torch.tensor([1.2, 1.2])  # the result is 0, a partial sum is infinite
     with pytest.raises(NoBoundError, match="overflow"):
         output_bounds(layer, x, x)
-    with pytest.raises(NoBoundError, match="overflow"):  # torch's GELU computes 2 x inside
+    # On some processors torch's GELU computes 2 x inside, which overflows; on others it does not.
+    with pytest.raises(NoBoundError, match="overflow"):
         output_bounds(nn.GELU(), torch.tensor([2e38]), torch.tensor([2e38]))
-    assert not torch.isfinite(nn.GELU()(torch.full((16,), 2e38))).all()
 
 
 def test_weights_that_are_not_finite_or_not_float32_are_refused() -> None:

@@ -174,9 +174,29 @@ def test_the_users_choice_of_library_is_kept(chosen):
         "    print(env.render()[0].shape)\n"
     )
     environ = {key: os.environ[key] for key in os.environ if key != "PYOPENGL_PLATFORM"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    first, *rest = done.stdout.splitlines() or [""]
+    if done.returncode:  # that library is not installed here: the message has the line to type
+        last = done.stderr.splitlines()[-1]
+        assert first == ""
+        assert "RenderError" in last
+        assert f"MUJOCO_GL={chosen}" in last
+        assert "`unset MUJOCO_GL`" in last
+    else:
+        assert first in (f"{chosen} {chosen}", f"None {chosen}")
+        assert rest == ([] if first.startswith("None") else ["(48, 64, 3)"])
+
+
+def test_a_choice_that_mujoco_does_not_know_is_named():
+    """A choice that MuJoCo does not know is named, by the command line in one message."""
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "daneel", "calibrate", "--help"],
+        env={**os.environ, "MUJOCO_GL": "cathode-ray"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    first, *rest = done.stdout.splitlines()
-    assert first in (f"{chosen} {chosen}", f"None {chosen}")
-    assert rest == ([] if first.startswith("None") else ["(48, 64, 3)"])
+    assert done.returncode == 2
+    assert done.stderr.startswith("MuJoCo cannot be loaded with MUJOCO_GL=cathode-ray")
+    assert "Traceback" not in done.stderr
