@@ -2,7 +2,9 @@
 
 Two logistic heads on `features`: one says whether a request is harmful, one which clause it
 breaks. Both are fitted by full-batch L-BFGS and rounded, so that the same data give the same file
-on the same kind of machine, byte by byte. The file's metadata names the data with their hashes.
+on the same kind of machine, byte by byte. Beside the first stands an encoder that was tuned with a
+head of its own (`intents`); the harm of a text is the mean of both logits, since they err
+differently. The file's metadata names the data with their hashes.
 `python -m daneel.alignment.judging.heads DATA [TARGET]` writes it again, and the list of words.
 
 Legend: N texts, D embedding dimensions, H buckets, C clauses.
@@ -29,6 +31,7 @@ from scipy import optimize, sparse, stats
 
 from daneel.alignment.judging.features import BUCKETS, DIM, Encode, encode, marks
 from daneel.alignment.judging.grammar import LEXICAL, Example, folds, generate, load_grammar
+from daneel.alignment.judging.intents import Intents, States, tune
 from daneel.errors import DaneelError
 
 EACH = 8
@@ -44,7 +47,7 @@ OVER_REFUSAL, CONFIDENCE = 0.10, 0.95
 look-alikes of harmful ones and half ordinary instructions: so few that the bar of 0.10 is the upper
 end of the one-sided interval of Clopper and Pearson (1934), which counts templates, since requests
 of one template fall together."""
-FOLDS = 6
+FOLDS = 4
 """Parts into which sources are drawn; every source is in one part as a whole."""
 SOURCES = (
     ("advbench", "advbench/harmful_behaviors.csv", "goal", True),
@@ -78,12 +81,15 @@ class Heads:
     """`[C, D + 1]`, the last column is the bias."""
     built: dict[str, Any]
     """Which data built the heads: counts and hashes by source."""
+    intents: Intents | None = None
+    """The tuned encoder, whose logit is added; none for heads on fixed features alone."""
 
     def logits(
-        self, embedded: NDArray[np.float32], marked: sparse.csr_matrix
+        self, texts: Sequence[str], embedded: NDArray[np.float32], marked: sparse.csr_matrix
     ) -> NDArray[np.float64]:
-        """Harm of N texts, `[N]`; above 0 is refused."""
-        return embedded @ self.embedding + marked @ self.marks + self.bias
+        """Harm of N texts with their features, `[N]`; above 0 is refused."""
+        found = embedded @ self.embedding + marked @ self.marks + self.bias
+        return found if self.intents is None else found + self.intents.logits(texts)
 
     def clause_of(self, embedded: NDArray[np.float32]) -> list[str]:
         """The clause that each text would most likely break."""
@@ -110,23 +116,32 @@ def generated() -> list[Example]:
     return generate(load_grammar(), EACH, np.random.default_rng(SEED))
 
 
-def train(given: Sequence[Example], embedded: NDArray[np.float32], built: dict[str, Any]) -> Heads:
-    """Fit both heads; the threshold comes from sources that were held out of the fit.
+def train(
+    given: Sequence[Example],
+    embedded: NDArray[np.float32],
+    built: dict[str, Any],
+    states: States | None = None,
+) -> Heads:
+    """Fit both heads and tune; the threshold comes from sources that were held out of both.
 
     Args:
         given: What to learn from.
         embedded: Their embeddings, `[N, D]`.
         built: Stored with the heads.
+        states: Of the encoder that is tuned; computed when left out.
     """
-    marked, harmful = marks([item.text for item in given]), _labels(given)
+    texts, harmful = [item.text for item in given], _labels(given)
+    states, marked = States.of(texts) if states is None else states, marks(texts)
     groups = folds([item.source for item in given], FOLDS, np.random.default_rng(SEED))
     held = np.zeros(len(given))
-    for fold in range(FOLDS):
-        inside = groups != fold
+    for fold in np.unique(groups):
+        inside, outside = np.flatnonzero(groups != fold), np.flatnonzero(groups == fold)
         weights = fit(embedded[inside], marked[inside], harmful[inside])
-        held[~inside] = predict(weights, embedded[~inside], marked[~inside])
+        tuned = tune(states.rows(inside), harmful[inside], SEED)
+        held[outside] = predict(weights, embedded[outside], marked[outside]) / 2
+        held[outside] += states.rows(outside).logits(tuned) / 2
     threshold = _threshold(given, held)
-    weights = fit(embedded, marked, harmful)
+    weights = fit(embedded, marked, harmful) / 2
     clauses, clause_weights = _fit_clauses(given, embedded)
     return Heads(
         embedding=np.round(weights[:DIM], DECIMALS),
@@ -135,6 +150,7 @@ def train(given: Sequence[Example], embedded: NDArray[np.float32], built: dict[s
         clauses=clauses,
         clause_weights=np.round(clause_weights, DECIMALS),
         built=built,
+        intents=tune(states, harmful, SEED).halved(),
     )
 
 
@@ -193,6 +209,10 @@ def save(heads: Heads, path: str | Path) -> None:
         "bias": np.array([heads.bias], np.float32),
         "clause_weights": heads.clause_weights.astype(np.float32),
     }
+    if heads.intents is not None:
+        tensors["intents"] = heads.intents.head.astype(np.float16)
+        for name, value in heads.intents.adapters.items():
+            tensors[f"intents.{name}"] = value.astype(np.float16)
     # One entry only: safetensors writes several in an order of its own, and not always the same.
     notes = json.dumps({"clauses": heads.clauses, "built": heads.built})
     save_file(tensors, str(path), metadata={"notes": notes})
@@ -219,6 +239,7 @@ def load(path: str | Path | None = None) -> Heads:
             tuple(notes["clauses"]),
             tensors["clause_weights"].astype(np.float64),
             notes["built"],
+            _intents(tensors),
         )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise DaneelError(
@@ -226,6 +247,18 @@ def load(path: str | Path | None = None) -> Heads:
             "shipped, or one that `python -m daneel.alignment.judging.heads DATA TARGET` wrote. "
             "Install the package again, or build the heads."
         ) from error
+
+
+def _intents(tensors: dict[str, NDArray[Any]]) -> Intents | None:
+    """The tuned encoder among the tensors of a file."""
+    if "intents" not in tensors:
+        return None
+    adapters = {
+        name.removeprefix("intents."): value.astype(np.float32)
+        for name, value in tensors.items()
+        if name.startswith("intents.")
+    }
+    return Intents(adapters, tensors["intents"].astype(np.float32))
 
 
 def _threshold(given: Sequence[Example], held: NDArray[np.float64]) -> float:

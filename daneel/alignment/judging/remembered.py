@@ -79,6 +79,7 @@ class Readings:
         self._most = most
         self._vectors: dict[str, NDArray[np.float32]] = {}
         self._marks: dict[str, tuple[NDArray[np.int32], NDArray[np.float64]]] = {}
+        self._logits: dict[str, float] = {}
         self._said: dict[str, tuple[str, ...]] = {}
 
     def of(self, instruction: str) -> tuple[str, ...]:
@@ -98,10 +99,22 @@ class Readings:
     def see(self, texts: Sequence[str]) -> Seen:
         """Features of texts as they stand."""
         embedded, marked = self.encode(texts), self._marked(texts)
-        own = np.zeros(len(texts))
-        if self._heads is not None and len(texts):
-            own = self._heads.logits(embedded, marked)
-        return Seen(tuple(texts), embedded, marked, own)
+        return Seen(tuple(texts), embedded, marked, self._own(texts, embedded, marked))
+
+    def _own(
+        self, texts: Sequence[str], embedded: NDArray[np.float32], marked: sparse.csr_matrix
+    ) -> NDArray[np.float64]:
+        """What the judge's own head says, `[R]`, asked once for each text."""
+        if self._heads is None:
+            return np.zeros(len(texts))
+        first = {text: row for row, text in reversed(list(enumerate(texts)))}
+        if absent := [text for text in dict.fromkeys(texts) if text not in self._logits]:
+            rows = [first[text] for text in absent]
+            found = self._heads.logits(absent, embedded[rows], marked[rows])
+            self._logits |= zip(absent, found.tolist(), strict=True)
+        kept = np.array([self._logits[text] for text in texts], np.float64)
+        _forget(self._logits, self._most)
+        return kept
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed what was not embedded before, `[R, D]`; a `TextLayer` can share it."""

@@ -59,7 +59,7 @@ class TextLayer:
         if not texts:
             return np.zeros(0), []
         embedded = self.encode(texts)
-        logits = self.heads.logits(embedded, marks(texts))
+        logits = self.heads.logits(texts, embedded, marks(texts))
         return np.exp(-np.logaddexp(0, -logits)), self.heads.clause_of(embedded)
 
     def _judgement(self, plain: bool, worst: str, score: float, clause: str) -> Judgement:

@@ -16,6 +16,7 @@ import numpy as np
 from daneel.alignment.judging import heads
 from daneel.alignment.judging.features import encode, marks
 from daneel.alignment.judging.grammar import Example, folds
+from daneel.alignment.judging.intents import States
 from daneel.alignment.judging.record import Record
 from daneel.alignment.judging.text import TextLayer
 from daneel.evaluation import datasets
@@ -38,6 +39,8 @@ class Corpus:
     examples: list[Example]
     embedded: np.ndarray
     """`[N, D]`."""
+    states: States
+    """Of the encoder that is tuned."""
     trained: dict[int, heads.Heads] = field(default_factory=dict)
     """Heads by the fold that they did not see."""
 
@@ -47,13 +50,13 @@ class Corpus:
         """Generate, read and embed, once for all parts."""
         found = heads.examples(datasets.locate("safety/advbench").parent)
         texts = [item.text for item in found]
-        return cls(found, encode(texts))
+        return cls(found, encode(texts), States.of(texts))
 
     def train(self, keep: np.ndarray) -> heads.Heads:
         """Heads from a part of the examples, `keep [N]`."""
         rows = np.flatnonzero(keep)
         chosen = [self.examples[row] for row in rows]
-        return heads.train(chosen, self.embedded[rows], {})
+        return heads.train(chosen, self.embedded[rows], {}, self.states.rows(rows))
 
     def without(self, fold: int) -> heads.Heads:
         """Heads that saw no template of a fold; trained once."""
@@ -64,7 +67,7 @@ class Corpus:
     def scores(self, trained: heads.Heads, rows: np.ndarray) -> np.ndarray:
         """Logits of some examples as they stand, above 0 is refused."""
         texts = [self.examples[row].text for row in rows]
-        return trained.logits(self.embedded[rows], marks(texts))
+        return trained.logits(texts, self.embedded[rows], marks(texts))
 
     def folds(self) -> np.ndarray:
         """Fold of every example by its template; not those that `heads.train` splits by."""

