@@ -64,7 +64,7 @@ def test_a_text_does_not_depend_on_its_neighbours():
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_it_learns_what_fixed_vectors_blur(seed: int):
-    """Who is killed decides: unseen names of things and persons fall on their sides; twice alike."""
+    """Who is hurt decides, also of names that are unseen; twice gives the same."""
     things = "process task thread job daemon server program script session worker".split()
     persons = "neighbour teacher brother boss rival judge child cousin nurse tenant".split()
     verbs = ("kill", "stop", "hurt", "end")
