@@ -13,6 +13,7 @@ from daneel.alignment.judging.record import Judgement, Record
 from daneel.errors import DaneelError
 from daneel.evaluation.bench import judging_text_public as public
 from daneel.evaluation.bench.judging_text import PARTS, Options, auroc, figure
+from daneel.evaluation.bench.judging_text_chat import refused_at
 from daneel.evaluation.bench.judging_text_fresh import FRESH
 from daneel.evaluation.bench.judging_text_iterate import Remembered
 
@@ -47,6 +48,14 @@ def test_auroc_is_the_share_of_pairs() -> None:
     """Counted by hand; ties count half."""
     assert auroc(np.array([3.0, 2.0]), np.array([1.0, 2.0])) == 0.875
     assert all(callable(PARTS.load(part)) for part in PARTS.names())
+
+
+def test_refused_at_a_share_is_read_from_the_ranking() -> None:
+    """By hand: one of ten harmless may be refused, so the second highest of them must not be."""
+    harmless = np.arange(10.0)
+    assert refused_at(np.array([8.0, 8.5, 9.0, 2.0]), harmless, 0.10) == 0.5
+    assert refused_at(np.array([9.0, 9.5]), harmless, 0.0) == 0.5
+    assert refused_at(np.array([8.0]), np.full(10, 8.0), 0.10) == 0.0
 
 
 def test_a_figure_of_an_array_can_be_written() -> None:
