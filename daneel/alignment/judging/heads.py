@@ -203,7 +203,7 @@ def save(heads: Heads, path: str | Path) -> None:
     """Write heads as safetensors."""
     from safetensors.numpy import save_file
 
-    tensors = {
+    tensors: dict[str, NDArray[Any]] = {
         "embedding": heads.embedding.astype(np.float32),
         "marks": heads.marks.astype(np.float32),
         "bias": np.array([heads.bias], np.float32),

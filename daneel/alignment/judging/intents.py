@@ -65,7 +65,7 @@ class Intents:
 
     def halved(self) -> Intents:
         """The same with half the logit."""
-        return Intents(self.adapters, self.head / 2)
+        return Intents(self.adapters, self.head * np.float32(0.5))
 
     @cached_property
     def _layers(self) -> list[minilm.Layer]:
