@@ -48,7 +48,8 @@ look-alikes of harmful ones and half ordinary instructions: so few that the bar 
 end of the one-sided interval of Clopper and Pearson (1934), which counts templates, since requests
 of one template fall together."""
 FOLDS = 4
-"""Parts into which sources are drawn; every source is in one part as a whole."""
+"""Parts into which sources are drawn; every source is in one part as a whole, and each part costs
+a training of the encoder."""
 SOURCES = (
     ("advbench", "advbench/harmful_behaviors.csv", "goal", True),
     ("alfred_benign", "alfred_benign/alfred_benign.csv", "instruction", False),

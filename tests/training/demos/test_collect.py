@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +31,18 @@ from tests.training.demos import made
 from tests.training.demos.followers import STEPS, Broken, Turner, skill, turner
 
 THREE = CollectConfig(episodes=3)
+KILLED_WRITER = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from daneel.training.demos import DatasetWriter
+from tests.training.demos import made
+writer = DatasetWriter(Path(sys.argv[1]), 12)
+writer.add(made.random_episode(np.random.default_rng(0), 3))
+print(os.getpid(), flush=True)
+os._exit(0)
+"""
+"""A process of its own: a fork of this one may hold a lock that nobody gives back."""
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -126,12 +140,10 @@ def test_whole_datasets_are_kept(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_is_no_dataset(tmp_path: Path) -> None:
     """It is cleared away by the next; a living process is respected."""
-    pid = os.fork()
-    if not pid:
-        writer = DatasetWriter(tmp_path / "turn-dial", 12)
-        writer.add(made.random_episode(np.random.default_rng(0), 3))
-        os._exit(0)
-    os.waitpid(pid, 0)
+    command = [sys.executable, "-c", KILLED_WRITER, str(tmp_path / "turn-dial")]
+    root = Path(__file__).parents[3]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    pid = int(done.stdout)
     left = tmp_path / f".turn-dial.partial-{pid}"
     assert list(tmp_path.iterdir()) == [left] and contents(left)
     alive = tmp_path / f".turn-dial.partial-{os.getppid()}"
