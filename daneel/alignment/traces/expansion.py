@@ -7,7 +7,7 @@ which all rules hold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from daneel.alignment.traces.formulas import (
     Compare,
@@ -16,10 +16,9 @@ from daneel.alignment.traces.formulas import (
     Formula,
     In,
     Joined,
-    Most,
     Not,
     Prop,
-    Whole,
+    atoms,
 )
 from daneel.alignment.traces.phrases import name, stem, stems
 
@@ -39,7 +38,7 @@ def expand(
         names: Stems of a thing and its name as the trace has it.
     """
     formulas = list(formulas)
-    quantified = [a for _, f in formulas for a in _atoms(f) if isinstance(a, Every)]
+    quantified = [a for _, f in formulas for a in atoms(f) if isinstance(a, Every)]
     if not quantified:
         return formulas
     found = _things([f for _, f in formulas], quantified)
@@ -104,7 +103,7 @@ def _meets(thing: str, said: str, read: Read) -> Formula:
     if noun != said and _named_so(thing, noun):
         return Joined("and", ())
     formula = read(f"{thing} {said}")
-    plain = formula is not None and not any(isinstance(a, Every) for a in _atoms(formula))
+    plain = formula is not None and not any(isinstance(a, Every) for a in atoms(formula))
     return formula if formula is not None and plain else Prop(stems(f"{thing} {said}"))
 
 
@@ -119,7 +118,7 @@ def _things(formulas: list[Formula], quantified: list[Every]) -> set[str]:
     phrases = {stems(p) for a in quantified for p in (*a.conditions, a.said)} - {""}
     found: set[str] = set()
     for formula in formulas:
-        for atom in _atoms(formula):
+        for atom in atoms(formula):
             if isinstance(atom, Prop):
                 for phrase in phrases:
                     if atom.key.endswith(" " + phrase):
@@ -133,13 +132,3 @@ def _things(formulas: list[Formula], quantified: list[Every]) -> set[str]:
                 owners = (key.partition("|")[2] for key, _ in (*atom.left.terms, *atom.right.terms))
                 found |= {stems(owner) for owner in owners if owner}
     return found - {""}
-
-
-def _atoms(formula: Formula) -> Iterator[Prop | In | Compare | Whole | Most | Every]:
-    if isinstance(formula, Not):
-        yield from _atoms(formula.part)
-    elif isinstance(formula, Joined | Count):
-        for part in formula.parts:
-            yield from _atoms(part)
-    else:
-        yield formula

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -128,3 +129,14 @@ class Every:
 
 
 Formula = Prop | In | Compare | Whole | Most | Not | Joined | Count | Every
+
+
+def atoms(formula: Formula) -> Iterator[Prop | In | Compare | Whole | Most | Every]:
+    """The parts of a formula that say something themselves, whatever joins or denies them."""
+    if isinstance(formula, Not):
+        yield from atoms(formula.part)
+    elif isinstance(formula, Joined | Count):
+        for part in formula.parts:
+            yield from atoms(part)
+    else:
+        yield formula

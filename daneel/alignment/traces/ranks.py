@@ -14,6 +14,7 @@ from daneel.alignment.traces.formulas import (
     Linear,
     Most,
     Not,
+    atoms,
 )
 from daneel.alignment.traces.rules import strict
 
@@ -23,7 +24,7 @@ _ANY_VERB = frozenset("come finish end go plac".split())
 
 def rank(formulas: list[tuple[int, Formula]]) -> list[tuple[int, Formula]]:
     """Formulas with `Most` filled in for every quantity of its kind in the trace."""
-    if not any(isinstance(atom, Most) for _, f in formulas for atom in _atoms(f)):
+    if not any(isinstance(atom, Most) for _, f in formulas for atom in atoms(f)):
         return formulas
     keys = sorted({key for _, formula in formulas for key in _keys(formula)})
     return [(i, _filled(formula, keys)) for i, formula in formulas]
@@ -80,18 +81,8 @@ def _alike(key: str, other: str) -> bool:
 
 
 def _keys(formula: Formula) -> Iterator[str]:
-    for atom in _atoms(formula):
+    for atom in atoms(formula):
         if isinstance(atom, Most):
             yield atom.key
         elif isinstance(atom, Compare):
             yield from (key for key, _ in (*atom.left.terms, *atom.right.terms))
-
-
-def _atoms(formula: Formula) -> Iterator[Formula]:
-    if isinstance(formula, Not):
-        yield from _atoms(formula.part)
-    elif isinstance(formula, Joined | Count):
-        for part in formula.parts:
-            yield from _atoms(part)
-    else:
-        yield formula
