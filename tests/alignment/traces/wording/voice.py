@@ -1,10 +1,9 @@
-"""Wording: voice."""
+"""Wording: voice.
+
+Who did what to whom, from the side of who did it. A place or a time does nothing.
+"""
 
 from __future__ import annotations
-
-import pytest
-
-from daneel.alignment.traces.wording import rewritten
 
 READ = [
     ("the safe was opened by ann", "ann opened the safe"),
@@ -21,15 +20,3 @@ LEFT = [
     "the safe was opened",
     "ben got up",
 ]
-
-
-@pytest.mark.parametrize(("said", "meant"), READ)
-def test_it_is_read_in_the_words_of_the_rules(said: str, meant: str) -> None:
-    """Who did what to whom, from the side of who did it."""
-    assert rewritten(said) == meant
-
-
-@pytest.mark.parametrize("said", LEFT)
-def test_what_says_something_else_stays_as_it_is(said: str) -> None:
-    """A place or a time does nothing."""
-    assert rewritten(said) == said

@@ -1,10 +1,9 @@
-"""Wording: quantities."""
+"""Wording: quantities.
+
+Quantifiers and bounds have one form each. What only looks like them stays.
+"""
 
 from __future__ import annotations
-
-import pytest
-
-from daneel.alignment.traces.wording import rewritten
 
 READ = [
     ("every single bird flies", "every bird flies"),
@@ -25,15 +24,3 @@ LEFT = [
     "the rod is longer than the beam",
     "ann has half of the nuts",
 ]
-
-
-@pytest.mark.parametrize(("said", "meant"), READ)
-def test_it_is_read_in_the_words_of_the_rules(said: str, meant: str) -> None:
-    """Quantifiers and bounds have one form each."""
-    assert rewritten(said) == meant
-
-
-@pytest.mark.parametrize("said", LEFT)
-def test_what_says_something_else_stays_as_it_is(said: str) -> None:
-    """What only looks like them stays."""
-    assert rewritten(said) == said

@@ -1,10 +1,9 @@
-"""Wording: clefts."""
+"""Wording: clefts.
+
+Words out of their place go where the rules look for them. Plain denials stay.
+"""
 
 from __future__ import annotations
-
-import pytest
-
-from daneel.alignment.traces.wording import rewritten
 
 READ = [
     ("it was ann who opened the safe", "ann opened the safe"),
@@ -21,15 +20,3 @@ LEFT = [
     "it is not the case that the gate is open",
     "first ann opened the safe",
 ]
-
-
-@pytest.mark.parametrize(("said", "meant"), READ)
-def test_it_is_read_in_the_words_of_the_rules(said: str, meant: str) -> None:
-    """Words out of their place go where the rules look for them."""
-    assert rewritten(said) == meant
-
-
-@pytest.mark.parametrize("said", LEFT)
-def test_what_says_something_else_stays_as_it_is(said: str) -> None:
-    """Plain denials stay."""
-    assert rewritten(said) == said

@@ -1,10 +1,9 @@
-"""Wording: measures."""
+"""Wording: measures.
+
+Weights, prices and times have one form each. More of a thing is no weight.
+"""
 
 from __future__ import annotations
-
-import pytest
-
-from daneel.alignment.traces.wording import rewritten
 
 READ = [
     ("the crate weighs more than the box", "the crate is heavier than the box"),
@@ -23,15 +22,3 @@ LEFT = [
     "the crate weighs more than 3 kg",
     "ann has more nuts than ben",
 ]
-
-
-@pytest.mark.parametrize(("said", "meant"), READ)
-def test_it_is_read_in_the_words_of_the_rules(said: str, meant: str) -> None:
-    """Weights, prices and times have one form each."""
-    assert rewritten(said) == meant
-
-
-@pytest.mark.parametrize("said", LEFT)
-def test_what_says_something_else_stays_as_it_is(said: str) -> None:
-    """More of a thing is no weight."""
-    assert rewritten(said) == said

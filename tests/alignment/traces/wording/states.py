@@ -1,10 +1,9 @@
-"""Wording: states."""
+"""Wording: states.
+
+States that have an opposite, in its words. What is done to a thing is no state of it.
+"""
 
 from __future__ import annotations
-
-import pytest
-
-from daneel.alignment.traces.wording import rewritten
 
 READ = [
     ("the pump is out of order", "the pump is broken"),
@@ -22,15 +21,3 @@ LEFT = [
     "ann dropped the cup",
     "the cable is connected to the wall",
 ]
-
-
-@pytest.mark.parametrize(("said", "meant"), READ)
-def test_it_is_read_in_the_words_of_the_rules(said: str, meant: str) -> None:
-    """States that have an opposite, in its words."""
-    assert rewritten(said) == meant
-
-
-@pytest.mark.parametrize("said", LEFT)
-def test_what_says_something_else_stays_as_it_is(said: str) -> None:
-    """What is done to a thing is no state of it."""
-    assert rewritten(said) == said
